@@ -1,0 +1,8 @@
+//! minibit: one folder to many machines, quickly and surely.
+//!
+//! **Decisions go through a pure core; bytes go around it; a thin shell joins them.**
+
+pub mod chance;
+pub mod ids;
+pub mod scope;
+pub mod time;
