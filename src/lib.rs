@@ -3,6 +3,7 @@
 //! **Decisions go through a pure core; bytes go around it; a thin shell joins them.**
 
 pub mod chance;
+pub mod content;
 pub mod ids;
 pub mod scope;
 pub mod time;
