@@ -7,3 +7,4 @@ pub mod content;
 pub mod ids;
 pub mod scope;
 pub mod time;
+pub mod wire;

@@ -1,0 +1,30 @@
+//! What processes say to each other: messages and frames of the wire, version 1. Believes nothing.
+//!
+//! `wire.md` is the law. Where it is silent, this side does as follows.
+//!
+//! **Words of a later version** in a known key are taken softly: an unknown `papel` is a peer, an unknown
+//! `objetivo` is none, an unknown `codigo` is [`ErrorCode::Other`], an unknown `motivo` is
+//! [`NackReason::Failed`]. A known key of another type, `null` included, is an error. Which keys are known
+//! depends on the `tipo`: `peers` in a `PEDIDO` is an unknown key.
+//!
+//! **A `REGISTRO` of another version** is told so whatever its other keys look like.
+//!
+//! **Text** (`agente`, `mensagem`) with a control character in it, raw or escaped, is an error; longer text is cut.
+//!
+//! **Escapes** of half a surrogate pair are an error anywhere, also inside unknown keys.
+//!
+//! **Payloads.** `BLOCO` is never empty. `FOLHAS` is a multiple of 32 bytes. `METADADOS` has `tamanho` 0 exactly
+//! when `total` is 0, lies within `total`, and `total` is within the metainfo's limit.
+//!
+//! **Lists.** `ESTOQUE` has at least one of its two keys; each run has `first <= last < 2^21`, in any order.
+//! `LISTA_PEERS` has at most 200 entries; an entry with `porta` 0 is read, and of use to nobody.
+//!
+//! **The first byte** may also be one of the blanks that JSON allows before `{`.
+
+pub mod frame;
+pub mod message;
+pub mod stock;
+
+pub use frame::{LINE_BYTES_MAX, PAYLOAD_BYTES_MAX, Protocol, WireError, decode, encode, first_byte, split};
+pub use message::{ErrorCode, Goal, Message, NackReason, PeerAddress, Role};
+pub use stock::stock_messages;
