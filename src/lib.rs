@@ -6,5 +6,7 @@ pub mod chance;
 pub mod content;
 pub mod ids;
 pub mod scope;
+pub mod seam;
+pub mod swarm;
 pub mod time;
 pub mod wire;

@@ -1,0 +1,161 @@
+//! How a share's description is fetched from peers, checked, and passed on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::content::metainfo::METAINFO_BYTES_MAX;
+use crate::content::{Metainfo, MetainfoError};
+use crate::ids::LinkId;
+use crate::seam::{Action, Payload};
+use crate::time::Moment;
+use crate::wire::{Message, PAYLOAD_BYTES_MAX};
+
+use super::session::Violation;
+use super::{Part, Swarm, Turn};
+
+/// A peer that sends nothing of the description for so long is left for another.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A peer that did not have it is asked again after so long.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The description under way: from one peer at a time, its bytes bounded by what that peer has really sent.
+#[derive(Clone, Debug, Default)]
+pub struct Fetch {
+    source: Option<(LinkId, Moment)>,
+    bytes: Vec<u8>,
+    total: Option<usize>,
+    not_before: BTreeMap<LinkId, Moment>,
+}
+
+impl Fetch {
+    /// A link is gone.
+    pub fn is_left_by(&mut self, link: LinkId) {
+        self.not_before.remove(&link);
+        if self.source.is_some_and(|(source, _)| source == link) {
+            self.give_up();
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.source = None;
+        self.bytes = Vec::new();
+        self.total = None;
+    }
+
+    /// Takes a part in its turn. True when all of it is there.
+    fn take(&mut self, start: u64, total: u64, part: &[u8]) -> Result<bool, Violation> {
+        let total = usize::try_from(total).ok().filter(|total| *total <= METAINFO_BYTES_MAX);
+        let fits = total.is_some_and(|total| self.bytes.len() + part.len() <= total && !part.is_empty());
+        if !fits || start != self.bytes.len() as u64 || self.total.is_some_and(|known| Some(known) != total) {
+            return Err(Violation::Unasked("a part of the metainfo"));
+        }
+        self.total = total;
+        self.bytes.extend_from_slice(part);
+        Ok(Some(self.bytes.len()) == total)
+    }
+}
+
+impl Swarm {
+    /// Asks somebody for the description, if it is wanted and nobody is asked.
+    pub(super) fn fetch_metainfo(&mut self, turn: &mut Turn<'_>) {
+        if self.metainfo.is_some() || self.part != Part::Downloads {
+            return;
+        }
+        if let Some((source, since)) = self.fetch.source {
+            if turn.now.since(since) < PATIENCE {
+                return;
+            }
+            self.fetch.not_before.insert(source, turn.now.after(RETRY));
+            self.fetch.give_up();
+        }
+        let may_be_asked =
+            |link: &LinkId| self.fetch.not_before.get(link).is_none_or(|from| turn.now >= *from);
+        let candidates: Vec<LinkId> = self.sessions.keys().copied().filter(may_be_asked).collect();
+        if let Some(link) = self.chance.pick(&candidates).copied() {
+            self.fetch.source = Some((link, turn.now));
+            self.say(link, Message::MetainfoRequest { start: 0 }, turn);
+        }
+    }
+
+    pub(super) fn metainfo_came(
+        &mut self,
+        link: LinkId,
+        start: u64,
+        total: u64,
+        payload: Payload,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        if self.metainfo.is_some() || self.fetch.source.is_none_or(|(source, _)| source != link) {
+            return Ok(());
+        }
+        let (Payload::Bytes(part), true) = (payload, total > 0) else {
+            self.fetch.not_before.insert(link, turn.now.after(RETRY));
+            self.fetch.give_up();
+            return Ok(self.fetch_metainfo(turn));
+        };
+        if !self.fetch.take(start, total, &part)? {
+            self.fetch.source = Some((link, turn.now));
+            self.say(link, Message::MetainfoRequest { start: self.fetch.bytes.len() as u64 }, turn);
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut self.fetch.bytes);
+        self.fetch.give_up();
+        match self.believe(&bytes) {
+            Ok(metainfo) => self.described(metainfo, turn),
+            Err(error) => self.ban_link(link, format!("its metainfo is not this share's: {error}"), turn),
+        }
+        Ok(())
+    }
+
+    fn believe(&self, bytes: &[u8]) -> Result<Metainfo, MetainfoError> {
+        let metainfo = Metainfo::parse(bytes)?;
+        if metainfo.share() == self.share {
+            Ok(metainfo)
+        } else {
+            Err(MetainfoError::Malformed(format!("it describes {}", metainfo.share())))
+        }
+    }
+
+    fn described(&mut self, metainfo: Metainfo, turn: &mut Turn<'_>) {
+        self.metainfo = Some(Arc::new(metainfo));
+        self.lay_out(None, turn);
+    }
+
+    /// Checks what peers claimed to hold before the share was known. Who claimed too much is left.
+    pub(super) fn settle_claims(&mut self, turn: &mut Turn<'_>) {
+        let Some(metainfo) = self.metainfo.clone() else { return };
+        for link in self.links() {
+            let Some(session) = self.sessions.get_mut(&link) else { continue };
+            if session.stock.known().is_some() {
+                continue;
+            }
+            if let Err(error) = session.stock.settle(metainfo.geometry()) {
+                self.violated(link, &error.to_string(), turn);
+                continue;
+            }
+            let (Some(stock), Some(picker)) = (session.stock.known(), &mut self.picker) else { continue };
+            session.was_seed = Some(session.was_seed.unwrap_or(stock.is_full()));
+            stock.iter().for_each(|piece| picker.gained(piece));
+        }
+    }
+
+    pub(super) fn metainfo_asked(
+        &mut self,
+        link: LinkId,
+        start: u64,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        let Some(metainfo) = self.metainfo.clone() else {
+            self.say(link, Message::Metainfo { start: 0, length: 0, total: 0 }, turn);
+            return Ok(());
+        };
+        let total = metainfo.served_bytes().len();
+        let start = usize::try_from(start).ok().filter(|start| *start < total);
+        let start = start.ok_or(Violation::Unasked("a metainfo request past its end"))?;
+        let length = (total - start).min(PAYLOAD_BYTES_MAX as usize);
+        let length = u32::try_from(length).expect("at most a mebibyte");
+        turn.out.push(Action::SendMetainfo { link, metainfo, start, length });
+        Ok(())
+    }
+}

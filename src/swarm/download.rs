@@ -1,0 +1,240 @@
+//! What comes in: whom to ask for how much, what arrived, and what waits too long.
+
+use crate::content::Block;
+use crate::ids::{Digest, LinkId};
+use crate::seam::Action;
+use crate::wire::{Message, NackReason};
+
+use super::picker::{Finish, Giver, Receipt};
+use super::session::{Answer, Session, Violation};
+use super::{Swarm, Turn, rate};
+
+impl Swarm {
+    pub(super) fn unchoked_by(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        if let Some(session) = self.sessions.get_mut(&link) {
+            session.it_chokes = false;
+            self.ask(link, turn);
+        }
+    }
+
+    /// A choked request will be refused: others may be asked for it now.
+    pub(super) fn choked_by(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        if let Some(session) = self.sessions.get_mut(&link) {
+            session.it_chokes = true;
+            self.give_up_all(link);
+            self.ask_everyone(turn);
+        }
+    }
+
+    fn give_up_all(&mut self, link: LinkId) {
+        let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else { return };
+        for block in session.awaited() {
+            session.give_up(block);
+            picker.release(link, block);
+        }
+    }
+
+    pub(super) fn suggested(
+        &mut self,
+        link: LinkId,
+        piece: u64,
+        _turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        let (Some(session), Some(metainfo)) = (self.sessions.get_mut(&link), &self.metainfo) else {
+            return Ok(());
+        };
+        session.suggest(metainfo.geometry().piece(piece)?);
+        Ok(())
+    }
+
+    /// Asks every peer for as much as its pipe takes.
+    pub(super) fn ask_everyone(&mut self, turn: &mut Turn<'_>) {
+        if self.picker.as_ref().is_some_and(|picker| !picker.is_complete()) {
+            self.links().into_iter().for_each(|link| self.ask(link, turn));
+        }
+    }
+
+    /// Asks one peer for as much as its pipe takes.
+    pub(super) fn ask(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let link_count = self.sessions.len();
+        let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else { return };
+        let mut requests = Vec::new();
+        while let Some(bytes) = session.appetite(turn.now) {
+            let Session { stock, suggested, .. } = session;
+            let Some(stock) = stock.known() else { break };
+            if !session.we_want || !rate::is_open(&mut turn.purse.down, turn.now) {
+                break;
+            }
+            let Some(block) = picker.next(link, stock, suggested, bytes, link_count, &mut self.chance) else {
+                break;
+            };
+            // A block that it still owes an answer for cannot be told apart from a second one: not now.
+            if session.is_asked(block) {
+                picker.release(link, block);
+                break;
+            }
+            session.ask(turn.now, block);
+            rate::spend(&mut turn.purse.down, block.length);
+            requests.push(block);
+        }
+        requests.into_iter().for_each(|block| self.say(link, request(block), turn));
+    }
+
+    /// Whether somebody would be asked now if the limit allowed it.
+    pub(super) fn waits_to_ask(&self) -> bool {
+        self.picker.as_ref().is_some_and(|picker| !picker.is_complete())
+            && self.sessions.values().any(|session| session.we_want && !session.it_chokes)
+    }
+
+    /// At the very end, an idle peer is asked for what others still owe.
+    pub(super) fn play_endgame(&mut self, turn: &mut Turn<'_>) {
+        for link in self.links() {
+            let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else {
+                return;
+            };
+            let is_idle =
+                session.we_want && session.awaited().is_empty() && session.appetite(turn.now).is_some();
+            let Some(stock) = session.stock.known().filter(|_| is_idle) else { continue };
+            let Some(block) = picker.endgame(link, stock) else { continue };
+            if session.is_asked(block) {
+                picker.release(link, block);
+                continue;
+            }
+            session.ask(turn.now, block);
+            rate::spend(&mut turn.purse.down, block.length);
+            self.say(link, request(block), turn);
+        }
+    }
+
+    /// A peer that owes us everything for too long: its blocks go elsewhere, and it is asked for one at a time.
+    pub(super) fn snub_if_overdue(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        if session.is_overdue(turn.now) {
+            session.is_snubbed = true;
+            let blocks = session.awaited();
+            self.give_up_all(link);
+            blocks.into_iter().for_each(|block| self.say(link, cancel(block), turn));
+        }
+    }
+
+    /// Bytes arrived: taken if they are waited for, dropped otherwise.
+    pub(super) fn block_came(
+        &mut self,
+        link: LinkId,
+        (piece, start, length): (u64, u64, u64),
+        digests: &[Digest],
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
+        let (Some(metainfo), Some(picker)) = (&self.metainfo, &mut self.picker) else {
+            return session.unasked();
+        };
+        let block = metainfo.geometry().block(piece, start, length)?;
+        session.delivered(turn.now, block);
+        session.down.add(turn.now, length);
+        self.totals.received.add(turn.now, length);
+        let receipt = match session.answered(block) {
+            Answer::Awaited => picker.receive(giver(link, session), block, digests),
+            Answer::Late => Receipt::Wasted,
+            Answer::Unasked => {
+                self.totals.wasted_bytes += length;
+                return session.unasked();
+            }
+        };
+        match receipt {
+            Receipt::Wasted => {
+                self.totals.wasted_bytes += length;
+                picker.release(link, block);
+            }
+            Receipt::Taken(others) => self.take(link, block, &others, turn),
+        }
+        self.ask(link, turn);
+        Ok(())
+    }
+
+    fn take(&mut self, link: LinkId, block: Block, others: &[LinkId], turn: &mut Turn<'_>) {
+        let was_seed = self.sessions.get(&link).is_some_and(|session| giver(link, session).was_seed);
+        let total =
+            if was_seed { &mut self.totals.from_seed_bytes } else { &mut self.totals.from_peer_bytes };
+        *total += u64::from(block.length);
+        turn.out.push(Action::Write { share: self.share, block });
+        for other in others {
+            if let Some(session) = self.sessions.get_mut(other) {
+                session.give_up(block);
+                self.say(*other, cancel(block), turn);
+                self.ask(*other, turn);
+            }
+        }
+    }
+
+    /// A peer will not send what it was asked for.
+    pub(super) fn refused(
+        &mut self,
+        link: LinkId,
+        (piece, start, length): (u64, u64, u64),
+        reason: NackReason,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
+        let (Some(metainfo), Some(picker)) = (&self.metainfo, &mut self.picker) else {
+            return session.unasked();
+        };
+        let block = metainfo.geometry().block(piece, start, length)?;
+        let mut is_news = false;
+        match session.answered(block) {
+            Answer::Awaited => {
+                picker.release(link, block);
+                is_news = true;
+            }
+            Answer::Late => {}
+            Answer::Unasked => return session.unasked(),
+        }
+        match reason {
+            NackReason::Absent if session.stock.remove(block.piece) => {
+                picker.lost_holder(block.piece);
+                self.recount(link);
+                self.tell_interest(link, turn);
+            }
+            NackReason::Absent | NackReason::Full | NackReason::Failed => session.refused(turn.now),
+            NackReason::Choked | NackReason::Cancelled => {}
+        }
+        if is_news {
+            self.ask_everyone(turn);
+        }
+        Ok(())
+    }
+
+    /// The shell wrote a block, or could not.
+    pub fn wrote(&mut self, block: Block, done: bool, turn: &mut Turn<'_>) {
+        let Some(picker) = &mut self.picker else { return };
+        match picker.wrote(block, done) {
+            Finish::Unfinished => {}
+            Finish::Held => self.keep(block.piece, turn),
+            Finish::Wrong => {
+                self.suspect(block.piece);
+                self.chase_truth(turn);
+            }
+        }
+    }
+}
+
+pub(super) fn giver(link: LinkId, session: &Session) -> Giver {
+    let remote = &session.remote;
+    let was_seed = session.was_seed == Some(true);
+    Giver { link, id: remote.id, ip: remote.address.ip(), port: remote.port, was_seed }
+}
+
+fn request(block: Block) -> Message {
+    let (piece, start, length) = numbers(block);
+    Message::Request { piece, start, length }
+}
+
+fn cancel(block: Block) -> Message {
+    let (piece, start, length) = numbers(block);
+    Message::Cancel { piece, start, length }
+}
+
+/// The three numbers by which the wire names a block.
+pub(super) fn numbers(block: Block) -> (u64, u64, u64) {
+    (u64::from(block.piece.get()), u64::from(block.start), u64::from(block.length))
+}

@@ -1,0 +1,128 @@
+//! Who holds what: what peers announce, what we announce, and who therefore has something for whom.
+
+use crate::content::{PieceIndex, PieceSet};
+use crate::ids::LinkId;
+use crate::seam::Action;
+use crate::wire::Message;
+
+use super::session::Violation;
+use super::{Swarm, Turn, stock};
+
+impl Swarm {
+    /// A peer said what it holds.
+    pub(super) fn stock_said(
+        &mut self,
+        link: LinkId,
+        all: Option<&[[u64; 2]]>,
+        more: Option<&[[u64; 2]]>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
+        let (Some(metainfo), Some(_)) = (&self.metainfo, &self.picker) else {
+            all.iter().try_for_each(|runs| session.stock.claim(runs, true))?;
+            more.iter().try_for_each(|runs| session.stock.claim(runs, false))?;
+            return Ok(());
+        };
+        let geometry = metainfo.geometry().clone();
+        let all = all.map(|runs| stock::pieces(&geometry, runs)).transpose()?;
+        let more = more.map(|runs| stock::pieces(&geometry, runs)).transpose()?;
+        if let Some(all) = &all {
+            self.uncount(link);
+            all.iter().for_each(|piece| self.count(link, *piece, turn));
+        }
+        more.iter().flatten().for_each(|piece| self.count(link, *piece, turn));
+        self.recount(link);
+        self.note_fullness(link, turn);
+        self.tell_interest(link, turn);
+        self.ask(link, turn);
+        Ok(())
+    }
+
+    /// Counts one piece that a peer holds.
+    fn count(&mut self, link: LinkId, piece: PieceIndex, turn: &mut Turn<'_>) {
+        let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else { return };
+        if session.stock.insert(piece) {
+            picker.gained(piece);
+            self.credit_spread(link, piece, turn);
+        }
+    }
+
+    /// Uncounts everything a peer was counted for.
+    fn uncount(&mut self, link: LinkId) {
+        let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else { return };
+        session
+            .stock
+            .known()
+            .iter()
+            .flat_map(|stock| stock.iter())
+            .for_each(|piece| picker.lost_holder(piece));
+        session.stock.empty();
+    }
+
+    /// Counts anew what a peer has for us.
+    pub(super) fn recount(&mut self, link: LinkId) {
+        let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &self.picker) else { return };
+        let useful = |stock: &PieceSet| {
+            if picker.is_complete() {
+                0
+            } else {
+                stock.minus(picker.held()).filter(|piece| picker.lacks(*piece)).count()
+            }
+        };
+        let useful = session.stock.known().map_or(0, useful);
+        session.useful_count = u32::try_from(useful).expect("at most 2^21 pieces");
+    }
+
+    /// Notes whether a peer held everything when we met, and tells when it first does.
+    pub(super) fn note_fullness(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let is_full = session.stock.known().is_some_and(|stock| stock.is_full() && !stock.is_empty());
+        session.was_seed.get_or_insert(is_full);
+        if is_full && !session.is_seeding {
+            session.is_seeding = true;
+            let remote = session.remote.clone();
+            turn.out.push(self.news(&remote, "seeding"));
+        }
+    }
+
+    /// Tells a peer when it begins or ceases to have something for us.
+    pub(super) fn tell_interest(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let wants = session.useful_count > 0 && !session.is_guest;
+        if wants != session.we_want {
+            session.we_want = wants;
+            self.say(link, if wants { Message::Interested } else { Message::NotInterested }, turn);
+        }
+    }
+
+    /// A piece is verified and written: everyone hears of it.
+    pub(super) fn keep(&mut self, piece: PieceIndex, turn: &mut Turn<'_>) {
+        turn.out.push(Action::Keep { share: self.share, piece });
+        let run = [u64::from(piece.get()); 2];
+        for link in self.links() {
+            self.say(link, Message::Stock { all: None, more: Some(vec![run]) }, turn);
+            let Some(session) = self.sessions.get_mut(&link) else { continue };
+            if session.stock.known().is_some_and(|stock| stock.contains(piece)) {
+                session.useful_count -= 1;
+                self.tell_interest(link, turn);
+            }
+        }
+        self.note_completion(turn);
+    }
+
+    /// The content beneath these pieces changed: nobody is told that we hold them any more.
+    pub fn lost(&mut self, pieces: &[PieceIndex], turn: &mut Turn<'_>) {
+        let Some(picker) = &mut self.picker else { return };
+        let lost: Vec<PieceIndex> = pieces.iter().copied().filter(|piece| picker.forget(*piece)).collect();
+        if let Some(suggester) = &mut self.suggester {
+            lost.iter().for_each(|piece| suggester.forget(*piece));
+        }
+        if !lost.is_empty() {
+            for link in self.links() {
+                self.recount(link);
+                self.first_stock().into_iter().for_each(|message| self.say(link, message, turn));
+            }
+            self.refuse_what_is_lost(turn);
+        }
+    }
+}

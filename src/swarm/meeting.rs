@@ -1,0 +1,272 @@
+//! How links come and go: who is let in, one link for each pair, whom to dial, and telling peers of peers.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::content::PieceSet;
+use crate::ids::{Endpoint, LinkId, PeerId};
+use crate::scope::Scope;
+use crate::seam::{Action, News};
+use crate::time::Moment;
+use crate::wire::{ErrorCode, Goal, Message, PeerAddress};
+
+use super::session::{Remote, Session};
+use super::{LINKS_MAX, Part, Swarm, Turn};
+
+/// Whoever hears of a newcomer waits this long for it to dial (`wire.md`).
+pub const NEWS_WAIT: Duration = Duration::from_secs(3);
+/// A link without a byte for so long loses to a new one between the same two (`wire.md`).
+const STALE: Duration = Duration::from_secs(5);
+/// Peers told of in one message (`wire.md`).
+const GOSSIP_MAX: usize = 50;
+/// LEAVES requests answered between two inspections; each costs a read of a whole piece.
+pub const LEAVES_MAX: u32 = 16;
+
+/// Why a link is not taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It leads to ourselves.
+    Ourselves,
+    /// Its peer lied before.
+    Banned,
+    /// A better link to the same peer stands.
+    Duplicate,
+}
+
+impl Refusal {
+    /// What the other side is told.
+    pub fn farewell(self) -> Message {
+        let (code, text) = match self {
+            Refusal::Ourselves => (ErrorCode::Duplicate, "this is a link to ourselves"),
+            Refusal::Banned => (ErrorCode::Banned, "refused for what was sent before"),
+            Refusal::Duplicate => (ErrorCode::Duplicate, "another link between us stands"),
+        };
+        Message::Error { code, text: text.to_owned() }
+    }
+}
+
+impl Swarm {
+    /// Whether a peer that just said who it is may be linked. Closes the link that it replaces, if any.
+    pub fn admit(&mut self, remote: &Remote, turn: &mut Turn<'_>) -> Result<(), Refusal> {
+        if remote.id == self.own_id {
+            let endpoints = remote.dialled.iter().cloned().chain(listening_at(remote));
+            endpoints.for_each(|endpoint| self.book.is_ourselves(endpoint));
+            return Err(Refusal::Ourselves);
+        }
+        if self.book.is_banned(remote.address.ip(), remote.port, Some(remote.id)) {
+            return Err(Refusal::Banned);
+        }
+        let Some((older, session)) =
+            self.sessions.iter().find(|(_, session)| is_same(&session.remote, remote))
+        else {
+            return Ok(());
+        };
+        let older = *older;
+        if !self.yields(session, remote, turn.now) {
+            if let Some(endpoint) = &remote.dialled {
+                self.book.is_also(endpoint, remote.id, turn.now, &mut self.chance);
+            }
+            return Err(Refusal::Duplicate);
+        }
+        self.close(older, Some(Refusal::Duplicate.farewell()), turn);
+        Ok(())
+    }
+
+    /// Whether the link we have gives way to a new one: it fell silent, or the new one was dialled by the smaller id.
+    fn yields(&self, ours: &Session, new: &Remote, now: Moment) -> bool {
+        let we_are_smaller = self.own_id < new.id;
+        let dialled_by_smaller = |dialled: bool| dialled == we_are_smaller;
+        let (old_is, new_is) = (ours.remote.dialled.is_some(), new.dialled.is_some());
+        now.since(ours.heard) >= STALE || (!dialled_by_smaller(old_is) && dialled_by_smaller(new_is))
+    }
+
+    /// Links a peer that was admitted and told who we are.
+    pub fn link(
+        &mut self,
+        link: LinkId,
+        remote: Remote,
+        is_guest: bool,
+        goal: Option<Goal>,
+        turn: &mut Turn<'_>,
+    ) {
+        if let Some(endpoint) = listening_at(&remote) {
+            self.book.learn(SocketAddr::new(remote.address.ip(), remote.port), Some(remote.id), turn.now);
+            self.book.linked(&endpoint, remote.id);
+        }
+        remote.dialled.iter().for_each(|endpoint| self.book.linked(endpoint, remote.id));
+        if remote.is_tracker && goal.is_some() {
+            self.goal = goal;
+        }
+        self.totals.reached = true;
+        if self.own_port == 0 && remote.port == 0 {
+            let text = format!(
+                "neither this side nor {} accepts connections: such two never find each other again",
+                remote.address
+            );
+            turn.out.push(Action::Tell(News::Trouble { share: Some(self.share), text }));
+        }
+        turn.out.push(self.news(&remote, "connected"));
+        let mut session = Session::new(remote, is_guest, turn.now);
+        if let Some(metainfo) = self.metainfo.as_ref().filter(|_| self.picker.is_some()) {
+            session.stock.settle(metainfo.geometry()).expect("nothing was claimed yet");
+        }
+        self.sessions.insert(link, session);
+        self.gossip_to(link, turn);
+        self.fetch_metainfo(turn);
+    }
+
+    /// What a new link is told first of what we hold.
+    pub fn first_stock(&self) -> Vec<Message> {
+        crate::wire::stock_messages(&self.picker.as_ref().map_or(Vec::new(), |picker| picker.held().runs()))
+    }
+
+    /// How much we hold: whether the first word on it still stands.
+    pub fn held_count(&self) -> u32 {
+        self.picker.as_ref().map_or(0, |picker| picker.held().count())
+    }
+
+    /// The link is gone: everything it had part in goes on without it.
+    pub fn unlinked(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let Some(mut session) = self.sessions.remove(&link) else { return };
+        if let Some(picker) = &mut self.picker {
+            session
+                .stock
+                .known()
+                .iter()
+                .flat_map(|stock| stock.iter())
+                .for_each(|piece| picker.lost_holder(piece));
+            session.awaited().into_iter().for_each(|block| picker.release(link, block));
+        }
+        session.owed.clear();
+        self.forget_suspicions_of(link);
+        self.fetch.is_left_by(link);
+        let endpoints = session.remote.dialled.iter().cloned().chain(listening_at(&session.remote));
+        for endpoint in endpoints.collect::<BTreeSet<_>>() {
+            self.book.unlinked(&endpoint, turn.now, &mut self.chance);
+        }
+        turn.out.push(self.news(&session.remote, "gone"));
+        self.fetch_metainfo(turn);
+        self.review(turn);
+        self.ask_everyone(turn);
+    }
+
+    /// Ends a link of our own accord.
+    pub(super) fn close(&mut self, link: LinkId, farewell: Option<Message>, turn: &mut Turn<'_>) {
+        turn.out.push(Action::Close { link, farewell });
+        self.unlinked(link, turn);
+    }
+
+    /// The peer is not dialled for a while that grows.
+    pub(super) fn refuse_for_a_while(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let Some(session) = self.sessions.get(&link) else { return };
+        let endpoints = session.remote.dialled.iter().cloned().chain(listening_at(&session.remote));
+        for endpoint in endpoints.collect::<BTreeSet<_>>() {
+            self.book.failed(&endpoint, turn.now, &mut self.chance);
+        }
+    }
+
+    /// A dial came to nothing, or the other side refused before it was linked.
+    pub fn dial_failed(&mut self, endpoint: &Endpoint, turn: &mut Turn<'_>) {
+        self.book.failed(endpoint, turn.now, &mut self.chance);
+    }
+
+    /// Dials whom it is time to dial, as far as there is room for links.
+    pub(super) fn dial(&mut self, turn: &mut Turn<'_>) {
+        if self.part == Part::Keeps {
+            return;
+        }
+        let room = LINKS_MAX.saturating_sub(self.link_count());
+        let linked: BTreeSet<PeerId> = self.sessions.values().map(|session| session.remote.id).collect();
+        for endpoint in self.book.due(turn.now, room, &linked) {
+            turn.out.push(Action::Dial { share: self.share, endpoint });
+        }
+    }
+
+    /// Somebody told us of these.
+    pub(super) fn heard_of(&mut self, peers: &[PeerAddress], wait: Duration, turn: &mut Turn<'_>) {
+        let linked: BTreeSet<PeerId> = self.sessions.values().map(|session| session.remote.id).collect();
+        for peer in peers.iter().filter(|peer| peer.id != self.own_id && !linked.contains(&peer.id)) {
+            self.book.learn(SocketAddr::new(peer.ip, peer.port), Some(peer.id), turn.now.after(wait));
+        }
+        self.dial(turn);
+    }
+
+    /// Closes the dead, says something to those who heard nothing for long, gives up on what is overdue.
+    pub(super) fn look_over_links(&mut self, turn: &mut Turn<'_>) {
+        for link in self.links() {
+            let Some(session) = self.sessions.get_mut(&link) else { continue };
+            session.leaves_served = 0;
+            if session.is_dead(turn.now) {
+                self.close(link, None, turn);
+            } else if session.needs_heartbeat(turn.now) {
+                self.say(link, Message::Heartbeat, turn);
+            }
+            self.snub_if_overdue(link, turn);
+        }
+    }
+
+    pub(super) fn tell_everyone_of_everyone(&mut self, turn: &mut Turn<'_>) {
+        self.links().into_iter().for_each(|link| self.gossip_to(link, turn));
+    }
+
+    /// Peer exchange: a random choice of those we are linked with, whose addresses mean something to this one.
+    fn gossip_to(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let Some(listener) = self.sessions.get(&link).filter(|session| !session.is_guest) else { return };
+        let viewer = Scope::of(listener.remote.address.ip());
+        let others = self.sessions.values().filter(|session| session.remote.id != listener.remote.id);
+        let known = others
+            .map(|session| &session.remote)
+            .filter(|remote| remote.port != 0 && Scope::of(remote.address.ip()).is_known_to(viewer));
+        let mut peers: Vec<PeerAddress> =
+            known.map(|r| PeerAddress { id: r.id, ip: r.address.ip(), port: r.port }).collect();
+        self.chance.shuffle(&mut peers);
+        peers.truncate(GOSSIP_MAX);
+        if !peers.is_empty() {
+            self.say(link, Message::PeerList(peers), turn);
+        }
+    }
+
+    /// The shell has looked: from now on blocks are exchanged.
+    pub fn prepared(&mut self, held: PieceSet, wanted: PieceSet, turn: &mut Turn<'_>) {
+        let Some(metainfo) = self.metainfo.clone() else { return };
+        let mut picker = super::Picker::new(metainfo, held, wanted, &mut self.chance);
+        for session in self.sessions.values() {
+            session
+                .stock
+                .known()
+                .iter()
+                .flat_map(|stock| stock.iter())
+                .for_each(|piece| picker.gained(piece));
+        }
+        self.picker = Some(picker);
+        self.settle_claims(turn);
+        for link in self.links() {
+            self.recount(link);
+            for message in self.first_stock() {
+                self.say(link, message, turn);
+            }
+            self.note_fullness(link, turn);
+            self.tell_interest(link, turn);
+        }
+        self.note_completion(turn);
+        self.ask_everyone(turn);
+    }
+
+    pub(super) fn news(&self, remote: &Remote, state: &'static str) -> Action {
+        Action::Tell(News::Peer { share: self.share, id: remote.id, address: remote.address, state })
+    }
+}
+
+/// Where a peer can be dialled, as seen from here.
+fn listening_at(remote: &Remote) -> Option<Endpoint> {
+    (remote.port != 0).then(|| Endpoint::at(remote.address.ip(), remote.port))
+}
+
+/// Whether two links lead to the same process. An id alone is not proved and may be copied, so that the address must agree
+/// too, except where we dialled both, or where one machine is seen under several addresses of its own or its site.
+fn is_same(one: &Remote, other: &Remote) -> bool {
+    let is_near = |remote: &Remote| Scope::of(remote.address.ip()) != Scope::Global;
+    let same_place = one.address.ip() == other.address.ip() || (is_near(one) && is_near(other));
+    one.id == other.id && (same_place || (one.dialled.is_some() && other.dialled.is_some()))
+}

@@ -1,0 +1,314 @@
+//! One share's swarm: composes book, sessions, picker and choker, and routes what happened to the room that decides.
+
+mod blame;
+mod book;
+mod choker;
+mod describing;
+mod download;
+mod holdings;
+mod meeting;
+mod picker;
+mod rate;
+mod session;
+mod stock;
+mod suggesting;
+mod upload;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::chance::Chance;
+use crate::content::{Metainfo, PieceIndex, PieceSet};
+use crate::ids::{Endpoint, LinkId, PeerId, ShareId};
+use crate::seam::{Action, News, Payload};
+use crate::time::Moment;
+use crate::wire::{ErrorCode, Goal, Message};
+
+pub use meeting::Refusal;
+pub use rate::{Bucket, Purse};
+pub use session::{Remote, Violation};
+
+use blame::Suspect;
+use book::Book;
+use choker::Choker;
+use describing::Fetch;
+use picker::Picker;
+use session::Session;
+use suggesting::Suggester;
+
+/// Links of a share that exchange blocks (`wire.md`).
+pub const LINKS_MAX: usize = 200;
+/// How often every link is looked over: silence, heartbeats, overdue blocks, dials.
+const INSPECTION: Duration = Duration::from_millis(500);
+/// How often peers tell each other of peers (`wire.md`: about once a minute).
+const GOSSIP: Duration = Duration::from_secs(60);
+
+/// One call into the core: when it is, where to write what should be done, and what may be spent.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// Now.
+    pub now: Moment,
+    /// What should be done.
+    pub out: &'a mut Vec<Action>,
+    /// The process's rate limits.
+    pub purse: &'a mut Purse,
+}
+
+/// What a process does in a swarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Gets what it lacks, and gives.
+    Downloads,
+    /// Gives.
+    Seeds,
+    /// Keeps the register, and dials nobody.
+    Keeps,
+}
+
+/// How a swarm begins.
+#[derive(Debug)]
+pub struct Beginning {
+    /// Which share.
+    pub share: ShareId,
+    /// Who we are.
+    pub own_id: PeerId,
+    /// Where we accept connections; 0 = nowhere.
+    pub own_port: u16,
+    /// What is known of the share.
+    pub metainfo: Option<Arc<Metainfo>>,
+    /// What is verified already; none = the shell must look first.
+    pub held: Option<PieceSet>,
+    /// What it is to us.
+    pub part: Part,
+    /// Whom to dial, for ever.
+    pub endpoints: Vec<Endpoint>,
+    /// The goal, where it is known.
+    pub goal: Option<Goal>,
+    /// Ties and jitter.
+    pub chance: Chance,
+}
+
+/// One share's swarm. Invariant: every session's known stock is counted in the picker exactly once.
+#[derive(Debug)]
+pub struct Swarm {
+    share: ShareId,
+    own_id: PeerId,
+    own_port: u16,
+    part: Part,
+    goal: Option<Goal>,
+    metainfo: Option<Arc<Metainfo>>,
+    fetch: Fetch,
+    picker: Option<Picker>,
+    sessions: BTreeMap<LinkId, Session>,
+    book: Book,
+    choker: Choker,
+    suggester: Option<Suggester>,
+    suspects: BTreeMap<PieceIndex, Suspect>,
+    /// Whom we gave a piece to last, to see whether it turns up elsewhere.
+    given: BTreeMap<PieceIndex, LinkId>,
+    served_last: LinkId,
+    totals: Totals,
+    inspection: Moment,
+    gossip: Moment,
+    chance: Chance,
+}
+
+/// What a share has seen since the start.
+#[derive(Clone, Debug, Default)]
+struct Totals {
+    reached: bool,
+    sent: rate::Meter,
+    received: rate::Meter,
+    from_seed_bytes: u64,
+    from_peer_bytes: u64,
+    wasted_bytes: u64,
+}
+
+impl Swarm {
+    /// Takes up a share; asks the shell to look at what is there where that is not known.
+    pub fn begin(beginning: Beginning, turn: &mut Turn<'_>) -> Swarm {
+        let mut book = Book::default();
+        beginning.endpoints.into_iter().for_each(|endpoint| book.pin(endpoint, turn.now));
+        let mut swarm = Swarm {
+            share: beginning.share,
+            own_id: beginning.own_id,
+            own_port: beginning.own_port,
+            part: beginning.part,
+            goal: beginning.goal,
+            metainfo: beginning.metainfo,
+            fetch: Fetch::default(),
+            picker: None,
+            sessions: BTreeMap::new(),
+            book,
+            choker: Choker::default(),
+            suggester: None,
+            suspects: BTreeMap::new(),
+            given: BTreeMap::new(),
+            served_last: LinkId(0),
+            totals: Totals::default(),
+            inspection: turn.now,
+            gossip: turn.now.after(GOSSIP),
+            chance: beginning.chance,
+        };
+        swarm.lay_out(beginning.held, turn);
+        swarm.dial(turn);
+        swarm
+    }
+
+    /// Takes what is known and held, or asks the shell to prepare.
+    fn lay_out(&mut self, held: Option<PieceSet>, turn: &mut Turn<'_>) {
+        let Some(metainfo) = self.metainfo.clone() else { return };
+        let nothing = PieceSet::empty(metainfo.geometry().piece_count());
+        match held {
+            Some(held) => self.prepared(held.clone(), held, turn),
+            None if self.part == Part::Downloads => {
+                turn.out.push(Action::Prepare { share: self.share, metainfo })
+            }
+            None => self.prepared(nothing.clone(), nothing, turn),
+        }
+    }
+
+    /// A message of a linked peer. A violation closes the link.
+    pub fn received(&mut self, link: LinkId, message: Message, payload: Payload, turn: &mut Turn<'_>) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        session.heard = turn.now;
+        if let Err(violation) = self.route(link, message, payload, turn) {
+            self.violated(link, &violation.to_string(), turn);
+        }
+    }
+
+    fn route(
+        &mut self,
+        link: LinkId,
+        message: Message,
+        payload: Payload,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        match (message, payload) {
+            (Message::Register { .. }, _) => Err(Violation::RegisteredTwice),
+            (Message::PeerList(peers), _) => Ok(self.heard_of(&peers, Duration::ZERO, turn)),
+            (Message::NewPeer(peer), _) => Ok(self.heard_of(&[peer], meeting::NEWS_WAIT, turn)),
+            (Message::Stock { all, more }, _) => self.stock_said(link, all.as_deref(), more.as_deref(), turn),
+            (Message::MetainfoRequest { start }, _) => self.metainfo_asked(link, start, turn),
+            (Message::Metainfo { start, total, .. }, payload) => {
+                self.metainfo_came(link, start, total, payload, turn)
+            }
+            (Message::Interested, _) => Ok(self.interest_said(link, true, turn)),
+            (Message::NotInterested, _) => Ok(self.interest_said(link, false, turn)),
+            (Message::Unchoke, _) => Ok(self.unchoked_by(link, turn)),
+            (Message::Choke, _) => Ok(self.choked_by(link, turn)),
+            (Message::Request { piece, start, length }, _) => {
+                self.requested(link, piece, start, length, turn)
+            }
+            (Message::Block { piece, start, length }, Payload::Digests(digests)) => {
+                self.block_came(link, (piece, start, u64::from(length)), &digests, turn)
+            }
+            (Message::Nack { piece, start, length, reason }, _) => {
+                self.refused(link, (piece, start, length), reason, turn)
+            }
+            (Message::Cancel { piece, start, length }, _) => {
+                self.cancelled(link, (piece, start, length), turn)
+            }
+            (Message::Suggest { piece }, _) => self.suggested(link, piece, turn),
+            (Message::LeavesRequest { piece }, _) => self.leaves_asked(link, piece, turn),
+            (Message::Leaves { piece, .. }, Payload::Digests(digests)) => {
+                self.leaves_came(link, piece, &digests, turn)
+            }
+            (Message::Leaves { piece, .. }, _) => self.leaves_came(link, piece, &[], turn),
+            (Message::Heartbeat | Message::Block { .. }, _) => Ok(()),
+            (Message::Goodbye | Message::Error { .. }, _) => Ok(self.close(link, None, turn)),
+        }
+    }
+
+    /// Bytes of a long message arrive from a peer.
+    pub fn alive(&mut self, link: LinkId, now: Moment) {
+        if let Some(session) = self.sessions.get_mut(&link) {
+            session.is_alive(now);
+        }
+    }
+
+    /// A peer's bytes were no message, or its message broke a rule: it is told and left.
+    pub fn violated(&mut self, link: LinkId, what: &str, turn: &mut Turn<'_>) {
+        let Some(session) = self.sessions.get(&link) else { return };
+        let text = format!("{} broke the protocol and was disconnected: {what}", session.remote.address);
+        turn.out.push(Action::Tell(News::Trouble { share: Some(self.share), text }));
+        let farewell = Message::Error { code: ErrorCode::Protocol, text: what.to_owned() };
+        self.refuse_for_a_while(link, turn);
+        self.close(link, Some(farewell), turn);
+    }
+
+    /// Does what is due. Call it at [`Swarm::deadline`]; earlier does no harm.
+    pub fn inspect(&mut self, turn: &mut Turn<'_>) {
+        if turn.now >= self.inspection {
+            self.inspection = turn.now.after(INSPECTION);
+            self.look_over_links(turn);
+            self.fetch_metainfo(turn);
+            self.chase_truth(turn);
+            self.play_endgame(turn);
+            self.dial(turn);
+        }
+        if turn.now >= self.gossip {
+            self.gossip = turn.now.after(GOSSIP);
+            self.tell_everyone_of_everyone(turn);
+        }
+        if turn.now >= self.choker.deadline() {
+            self.review(turn);
+        }
+        self.ask_everyone(turn);
+        self.serve(turn);
+    }
+
+    /// When `inspect` is due.
+    pub fn deadline(&self, purse: &Purse) -> Moment {
+        let up = purse.up.as_ref().filter(|_| self.waits_to_serve()).and_then(Bucket::opens);
+        let down = purse.down.as_ref().filter(|_| self.waits_to_ask()).and_then(Bucket::opens);
+        self.inspection.min(self.gossip).min(up.unwrap_or(self.gossip)).min(down.unwrap_or(self.gossip))
+    }
+
+    /// The process is about to stop.
+    pub fn stop(&mut self, turn: &mut Turn<'_>) {
+        for link in self.links() {
+            self.close(link, Some(Message::Goodbye), turn);
+        }
+    }
+
+    /// The share's goal, as this process knows it.
+    pub fn goal(&self) -> Option<Goal> {
+        self.goal
+    }
+
+    /// Links that exchange blocks.
+    pub fn link_count(&self) -> usize {
+        self.sessions.values().filter(|session| !session.is_guest).count()
+    }
+
+    fn links(&self) -> Vec<LinkId> {
+        self.sessions.keys().copied().collect()
+    }
+
+    /// Says `message` to a linked peer.
+    fn say(&mut self, link: LinkId, message: Message, turn: &mut Turn<'_>) {
+        if let Some(session) = self.sessions.get_mut(&link) {
+            session.said = turn.now;
+            turn.out.push(Action::Send { link, message });
+        }
+    }
+
+    /// Asserts the invariants that span rooms; for tests and simulations.
+    pub fn check(&self) {
+        let Some(picker) = &self.picker else { return };
+        picker.check();
+        for piece in picker.held().iter().chain(picker.wanted().iter()) {
+            let stocks = self.sessions.values().filter_map(|session| session.stock.known());
+            let holders = stocks.filter(|stock| stock.contains(piece)).count();
+            assert_eq!(holders, usize::from(picker.holders(piece)), "{piece:?}");
+        }
+        for session in self.sessions.values() {
+            let useful =
+                session.stock.known().map_or(0, |s| s.iter().filter(|piece| picker.lacks(*piece)).count());
+            assert_eq!(useful, session.useful_count as usize);
+        }
+    }
+}

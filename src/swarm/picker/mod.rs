@@ -1,0 +1,320 @@
+//! Which block to ask a peer for next: finish what is begun, then the rarest piece, at the very end what others owe too.
+//!
+//! Knows pieces, counts and who was asked; does not decide whether a peer may be asked, nor how much at once.
+
+mod assembly;
+mod rarity;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::chance::Chance;
+use crate::content::{Block, Metainfo, PieceIndex, PieceSet};
+use crate::ids::{Digest, LinkId, PeerId};
+
+use assembly::{Assembly, Outcome};
+pub use rarity::Rarity;
+
+/// Pieces chosen by chance before rarity counts (BEP 3's practice): a first piece to trade with, soon.
+pub const RANDOM_FIRST: u32 = 4;
+/// Half-done pieces may hold at least this many bytes, as in libtorrent...
+const BEGUN_BYTES: u64 = 32 * 1024 * 1024;
+/// ...or three for every two links.
+const BEGUN_PER_LINK: (usize, usize) = (3, 2);
+/// How many peers are asked for one block at the very end.
+const ENDGAME_ASKERS_MAX: usize = 3;
+
+/// Who gave some bytes: kept as address and id, since an id alone is not proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Giver {
+    /// On which link.
+    pub link: LinkId,
+    /// Who it said it is.
+    pub id: PeerId,
+    /// Where it was seen.
+    pub ip: IpAddr,
+    /// Where it accepts connections.
+    pub port: u16,
+    /// Whether it held everything when we met.
+    pub was_seed: bool,
+}
+
+/// False bytes that somebody gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lie {
+    /// Who.
+    pub giver: Giver,
+    /// How many.
+    pub bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    Unwanted,
+    Missing,
+    Begun,
+    Held,
+}
+
+/// What became of bytes that arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// Not needed any more.
+    Wasted,
+    /// To be written; these links need not send it any more.
+    Taken(Vec<LinkId>),
+}
+
+/// What a finished write brought about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// Nothing yet.
+    Unfinished,
+    /// The piece is held.
+    Held,
+    /// The piece's root is wrong: somebody lied, and its true leaves tell who.
+    Wrong,
+}
+
+/// The state of every piece. Invariant: a piece is open in `rarity` exactly when it is `Missing`, and in `begun` exactly
+/// when it is `Begun`; `free` are those of `begun` with a leaf to ask for.
+#[derive(Debug)]
+pub struct Picker {
+    metainfo: Arc<Metainfo>,
+    wants: Vec<Want>,
+    held: PieceSet,
+    wanted: PieceSet,
+    rarity: Rarity,
+    begun: BTreeMap<PieceIndex, Assembly>,
+    free: BTreeSet<PieceIndex>,
+    missing_count: u32,
+}
+
+impl Picker {
+    /// Knows what is held and what is wanted, and nobody yet.
+    pub fn new(metainfo: Arc<Metainfo>, held: PieceSet, wanted: PieceSet, chance: &mut Chance) -> Picker {
+        let piece_count = metainfo.geometry().piece_count();
+        let mut wants = vec![Want::Unwanted; piece_count as usize];
+        held.iter().for_each(|piece| wants[piece.index()] = Want::Held);
+        let mut missing: Vec<PieceIndex> = wanted.minus(&held).collect();
+        chance.shuffle(&mut missing);
+        let mut rarity = Rarity::new(piece_count);
+        for piece in &missing {
+            wants[piece.index()] = Want::Missing;
+            rarity.open(*piece);
+        }
+        let missing_count = u32::try_from(missing.len()).expect("at most 2^21 pieces");
+        Picker {
+            metainfo,
+            wants,
+            held,
+            wanted,
+            rarity,
+            begun: BTreeMap::new(),
+            free: BTreeSet::new(),
+            missing_count,
+        }
+    }
+
+    /// What we hold, verified and written.
+    pub fn held(&self) -> &PieceSet {
+        &self.held
+    }
+
+    /// What we are to hold.
+    pub fn wanted(&self) -> &PieceSet {
+        &self.wanted
+    }
+
+    /// Whether everything wanted is held.
+    pub fn is_complete(&self) -> bool {
+        self.missing_count == 0
+    }
+
+    /// Whether this piece is wanted and not held yet.
+    pub fn lacks(&self, piece: PieceIndex) -> bool {
+        matches!(self.wants[piece.index()], Want::Missing | Want::Begun)
+    }
+
+    /// A peer holds this piece from now on.
+    pub fn gained(&mut self, piece: PieceIndex) {
+        self.rarity.raise(piece);
+    }
+
+    /// A peer that was counted for this piece is gone, or has it no more.
+    pub fn lost_holder(&mut self, piece: PieceIndex) {
+        self.rarity.lower(piece);
+    }
+
+    /// Peers counted for this piece.
+    pub fn holders(&self, piece: PieceIndex) -> u16 {
+        self.rarity.count(piece)
+    }
+
+    /// The next block to ask `link` for, at most `bytes` of it, given what it holds and suggests. It counts as asked.
+    pub fn next(
+        &mut self,
+        link: LinkId,
+        stock: &PieceSet,
+        suggested: &mut Vec<PieceIndex>,
+        bytes: u32,
+        link_count: usize,
+        chance: &mut Chance,
+    ) -> Option<Block> {
+        self.continued(link, stock, bytes)
+            .or_else(|| self.begin(link, stock, suggested, bytes, link_count, chance))
+    }
+
+    /// `link` will not send `block`, or is not waited for: somebody else may be asked.
+    pub fn release(&mut self, link: LinkId, block: Block) {
+        let Some(assembly) = self.begun.get_mut(&block.piece) else { return };
+        assembly.release(link, block);
+        if assembly.is_untouched() {
+            self.reopen(block.piece);
+        } else if assembly.has_free() {
+            self.free.insert(block.piece);
+        }
+    }
+
+    /// `giver` sent `block`, whose leaves hash to `digests`.
+    pub fn receive(&mut self, giver: Giver, block: Block, digests: &[Digest]) -> Receipt {
+        let taken =
+            self.begun.get_mut(&block.piece).and_then(|assembly| assembly.receive(giver, block, digests));
+        taken.map_or(Receipt::Wasted, Receipt::Taken)
+    }
+
+    /// The write of `block` ended.
+    pub fn wrote(&mut self, block: Block, done: bool) -> Finish {
+        let Some(assembly) = self.begun.get_mut(&block.piece) else { return Finish::Unfinished };
+        assembly.wrote(block, done);
+        if assembly.has_free() {
+            self.free.insert(block.piece);
+        }
+        let width = self.metainfo.geometry().padded_leaf_count(block.piece);
+        match assembly.outcome(self.metainfo.piece_hash(block.piece), width) {
+            Outcome::Unfinished => Finish::Unfinished,
+            Outcome::Wrong => Finish::Wrong,
+            Outcome::Right => {
+                self.begun.remove(&block.piece);
+                self.free.remove(&block.piece);
+                self.wants[block.piece.index()] = Want::Held;
+                self.held.insert(block.piece);
+                self.missing_count -= 1;
+                Finish::Held
+            }
+        }
+    }
+
+    /// Frees what is false of a wrong piece, and tells who gave it. Without `truth` nobody can tell which leaves those are:
+    /// then all of it is, and only who gave it alone is surely a liar.
+    pub fn judge(&mut self, piece: PieceIndex, truth: Option<&[Digest]>) -> Vec<Lie> {
+        let Some(assembly) = self.begun.get_mut(&piece) else { return Vec::new() };
+        let lies = assembly.judge(truth);
+        if assembly.is_untouched() {
+            self.reopen(piece);
+        } else {
+            self.free.insert(piece);
+        }
+        lies
+    }
+
+    /// Who gave some part of a piece in the making.
+    pub fn givers(&self, piece: PieceIndex) -> Vec<Giver> {
+        self.begun.get(&piece).map_or(Vec::new(), Assembly::givers)
+    }
+
+    /// The content beneath `piece` changed: it is neither held nor fetched again.
+    pub fn forget(&mut self, piece: PieceIndex) -> bool {
+        let was_held = self.held.remove(piece);
+        if was_held {
+            self.wants[piece.index()] = Want::Unwanted;
+        }
+        was_held
+    }
+
+    fn reopen(&mut self, piece: PieceIndex) {
+        self.begun.remove(&piece);
+        self.free.remove(&piece);
+        self.wants[piece.index()] = Want::Missing;
+        self.rarity.open(piece);
+    }
+
+    /// A block of a half-done piece: one this peer is at already, else the one nearest its end.
+    fn continued(&mut self, link: LinkId, stock: &PieceSet, bytes: u32) -> Option<Block> {
+        let candidates = self.free.iter().copied().filter(|piece| stock.contains(*piece));
+        let piece = candidates.min_by_key(|piece| {
+            let assembly = &self.begun[piece];
+            (!assembly.involves(link), assembly.free_count())
+        })?;
+        self.take(link, piece, bytes)
+    }
+
+    fn begin(
+        &mut self,
+        link: LinkId,
+        stock: &PieceSet,
+        suggested: &mut Vec<PieceIndex>,
+        bytes: u32,
+        link_count: usize,
+        chance: &mut Chance,
+    ) -> Option<Block> {
+        if self.rarity.open_count() == 0 || self.begun.len() >= self.begun_max(link_count) {
+            return None;
+        }
+        suggested.retain(|piece| self.rarity.is_open(*piece) && stock.contains(*piece));
+        let piece = if let Some(piece) = suggested.pop() {
+            piece
+        } else if self.held.count() < RANDOM_FIRST {
+            self.rarity.any(stock, chance)?
+        } else {
+            self.rarity.rarest(stock, chance)?
+        };
+        self.rarity.close(piece);
+        self.wants[piece.index()] = Want::Begun;
+        self.begun.insert(piece, Assembly::new(piece, self.metainfo.geometry().length(piece)));
+        self.free.insert(piece);
+        self.take(link, piece, bytes)
+    }
+
+    /// A block that somebody else owes already, for an idle peer at the very end. Strict: only once every remaining
+    /// block is asked for is one asked for twice. It counts as asked of `link` too.
+    pub fn endgame(&mut self, link: LinkId, stock: &PieceSet) -> Option<Block> {
+        if self.rarity.open_count() > 0 || !self.free.is_empty() {
+            return None;
+        }
+        let candidates = self.begun.iter().filter(|(piece, _)| stock.contains(**piece));
+        let (_, block) = candidates.filter_map(|(_, a)| a.least_asked(link, ENDGAME_ASKERS_MAX)).min()?;
+        self.begun.get_mut(&block.piece)?.ask_again(link, block);
+        Some(block)
+    }
+
+    fn take(&mut self, link: LinkId, piece: PieceIndex, bytes: u32) -> Option<Block> {
+        let assembly = self.begun.get_mut(&piece)?;
+        let block = assembly.take(link, bytes);
+        if !assembly.has_free() {
+            self.free.remove(&piece);
+        }
+        block
+    }
+
+    fn begun_max(&self, link_count: usize) -> usize {
+        let by_bytes = BEGUN_BYTES / u64::from(self.metainfo.geometry().piece_bytes());
+        let by_bytes = usize::try_from(by_bytes).unwrap_or(usize::MAX);
+        by_bytes.max(link_count * BEGUN_PER_LINK.0 / BEGUN_PER_LINK.1).max(4)
+    }
+
+    /// Asserts what the type's invariant says; for tests.
+    pub fn check(&self) {
+        for piece in self.metainfo.geometry().pieces() {
+            let want = self.wants[piece.index()];
+            assert_eq!(want == Want::Missing, self.rarity.is_open(piece), "{piece:?} {want:?}");
+            assert_eq!(want == Want::Begun, self.begun.contains_key(&piece), "{piece:?} {want:?}");
+            assert_eq!(want == Want::Held, self.held.contains(piece), "{piece:?} {want:?}");
+            let is_free = self.begun.get(&piece).is_some_and(Assembly::has_free);
+            assert_eq!(is_free, self.free.contains(&piece), "{piece:?}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! How fast bytes come and go: meters that look back, and buckets that hold to a limit.
+//!
+//! Knows numbers and moments, no peers.
+
+use std::time::Duration;
+
+use crate::time::Moment;
+
+const SLOT: Duration = Duration::from_millis(250);
+const SLOTS: usize = 80;
+/// How far back a meter remembers: the 20 s over which tit for tat looks.
+pub const MEMORY: Duration = Duration::from_secs(20);
+const RATE_SLOTS: u32 = 8;
+
+const _: () = assert!(SLOT.as_millis() * SLOTS as u128 == MEMORY.as_millis());
+
+/// Bytes of the last 20 s, in slots of a quarter second.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    slots: [u64; SLOTS],
+    newest: u64,
+    began: Option<Moment>,
+    total_bytes: u64,
+}
+
+impl Default for Meter {
+    fn default() -> Meter {
+        Meter { slots: [0; SLOTS], newest: 0, began: None, total_bytes: 0 }
+    }
+}
+
+impl Meter {
+    /// Counts `bytes` that just passed.
+    pub fn add(&mut self, now: Moment, bytes: u64) {
+        let slot = slot_of(now);
+        let idle = slot.saturating_sub(self.newest).min(SLOTS as u64);
+        for step in 1..=idle {
+            self.slots[index(self.newest + step)] = 0;
+        }
+        self.newest = self.newest.max(slot);
+        self.slots[index(self.newest)] += bytes;
+        self.total_bytes += bytes;
+        self.began.get_or_insert(now);
+    }
+
+    /// Bytes since the beginning.
+    pub fn total_bytes(&self) -> u64 {
+        self.total_bytes
+    }
+
+    /// Bytes of the last 20 s.
+    pub fn recent_bytes(&self, now: Moment) -> u64 {
+        self.sum(now, SLOTS as u64)
+    }
+
+    /// Bytes a second over the last two seconds, or since the beginning where that is shorter.
+    pub fn rate(&self, now: Moment) -> u64 {
+        let Some(began) = self.began else { return 0 };
+        let bytes = self.sum(now, u64::from(RATE_SLOTS));
+        let into_slot = Duration::from_micros(now.micros() % micros(SLOT));
+        let window = SLOT * (RATE_SLOTS - 1) + into_slot;
+        let span = window.min(now.since(began)).max(SLOT);
+        bytes * 1_000_000 / micros(span)
+    }
+
+    fn sum(&self, now: Moment, slots: u64) -> u64 {
+        let current = slot_of(now);
+        let oldest = (current + 1).saturating_sub(slots);
+        (oldest..=current.min(self.newest)).map(|slot| self.slots[index(slot)]).sum()
+    }
+}
+
+fn slot_of(now: Moment) -> u64 {
+    now.micros() / micros(SLOT)
+}
+
+fn index(slot: u64) -> usize {
+    usize::try_from(slot % SLOTS as u64).expect("below the number of slots")
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).expect("a span of seconds")
+}
+
+/// A limit in bytes a second. May be overdrawn by one block, and is then empty until that is paid back, so that
+/// over time the limit is exact whatever the size of the blocks.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    bytes_per_second: u64,
+    level: i64,
+    filled: Moment,
+}
+
+/// What an idle limit saves up.
+const SAVED: Duration = Duration::from_millis(100);
+
+impl Bucket {
+    /// A full bucket.
+    pub fn new(bytes_per_second: u64) -> Bucket {
+        let bytes_per_second = bytes_per_second.max(1);
+        Bucket { bytes_per_second, level: brim(bytes_per_second), filled: Moment::START }
+    }
+
+    /// Whether something may pass now.
+    pub fn is_open(&mut self, now: Moment) -> bool {
+        let span = micros(now.since(self.filled).min(Duration::from_secs(3600)));
+        let earned = u128::from(span) * u128::from(self.bytes_per_second) / 1_000_000;
+        if earned > 0 {
+            let earned = i64::try_from(earned).unwrap_or(i64::MAX);
+            self.level = self.level.saturating_add(earned).min(brim(self.bytes_per_second));
+            self.filled = now;
+        }
+        self.level > 0
+    }
+
+    /// Counts what passed.
+    pub fn spend(&mut self, bytes: u32) {
+        self.level -= i64::from(bytes);
+    }
+
+    /// When something may pass again; none while it may.
+    pub fn opens(&self) -> Option<Moment> {
+        if self.level > 0 {
+            return None;
+        }
+        let debt = u128::try_from(1 - self.level).unwrap_or(0);
+        let wait = debt * 1_000_000 / u128::from(self.bytes_per_second) + 1;
+        Some(self.filled.after(Duration::from_micros(u64::try_from(wait).unwrap_or(u64::MAX))))
+    }
+}
+
+fn brim(bytes_per_second: u64) -> i64 {
+    let saved = u128::from(bytes_per_second) * SAVED.as_millis() / 1000;
+    i64::try_from(saved).unwrap_or(i64::MAX).max(1)
+}
+
+/// The limits of a process: shared by all its swarms.
+#[derive(Clone, Debug, Default)]
+pub struct Purse {
+    /// Of what is sent.
+    pub up: Option<Bucket>,
+    /// Of what is asked for.
+    pub down: Option<Bucket>,
+}
+
+impl Purse {
+    /// Counts what was earned until now.
+    pub fn refill(&mut self, now: Moment) {
+        is_open(&mut self.up, now);
+        is_open(&mut self.down, now);
+    }
+}
+
+/// Whether `limit` lets something pass now; no limit always does.
+pub fn is_open(limit: &mut Option<Bucket>, now: Moment) -> bool {
+    limit.as_mut().is_none_or(|bucket| bucket.is_open(now))
+}
+
+/// Counts what passed `limit`.
+pub fn spend(limit: &mut Option<Bucket>, bytes: u32) {
+    if let Some(bucket) = limit {
+        bucket.spend(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Moment {
+        Moment::START.after(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn a_meter_forgets_what_is_older_than_twenty_seconds() {
+        let mut meter = Meter::default();
+        meter.add(at(0), 5);
+        meter.add(at(10_000), 7);
+        assert_eq!(meter.recent_bytes(at(19_000)), 12);
+        assert_eq!(meter.recent_bytes(at(21_000)), 7);
+        assert_eq!(meter.recent_bytes(at(60_000)), 0);
+        assert_eq!(meter.total_bytes(), 12);
+    }
+
+    #[test]
+    fn a_steady_stream_is_measured_at_its_rate() {
+        let mut meter = Meter::default();
+        for step in 0..100 {
+            meter.add(at(step * 100), 100_000);
+        }
+        let rate = meter.rate(at(9_950));
+        assert!((900_000..=1_100_000).contains(&rate), "{rate}");
+        assert_eq!(meter.rate(at(30_000)), 0);
+    }
+
+    #[test]
+    fn a_limit_is_exact_over_ten_seconds_whatever_the_block() {
+        for block in [16_384, 262_144, 1_048_576_u32] {
+            let mut bucket = Bucket::new(2_000_000);
+            let (mut now, mut sent) = (Moment::START, 0_u64);
+            while now < at(10_000) {
+                if bucket.is_open(now) {
+                    bucket.spend(block);
+                    sent += u64::from(block);
+                } else {
+                    now = bucket.opens().expect("it is closed");
+                }
+            }
+            let error = sent.abs_diff(20_000_000);
+            assert!(error <= u64::from(block) + 200_000, "{block}: {sent}");
+        }
+    }
+
+    #[test]
+    fn a_closed_limit_opens_when_it_says() {
+        let mut bucket = Bucket::new(1000);
+        bucket.spend(5000);
+        let opens = bucket.opens().expect("it is closed");
+        assert!(!bucket.is_open(Moment::START.after(opens.since(Moment::START) - Duration::from_millis(2))));
+        assert!(bucket.is_open(opens));
+    }
+}

@@ -1,0 +1,350 @@
+//! One linked peer: what it holds, what it may say now, what we owe it and what it owes us.
+//!
+//! Knows no other peer. Counts what the wire allows and says when it is too much.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::content::{Block, LEAF_BYTES, OutOfShare, PieceIndex};
+use crate::ids::{Endpoint, PeerId};
+use crate::time::Moment;
+
+use super::rate::Meter;
+use super::stock::{BadStock, Stock};
+
+/// Requests of one peer that wait with us (`wire.md`).
+pub const OWED_MAX: usize = 2_000;
+/// Our requests that wait with one peer (`wire.md`).
+pub const ASKED_MAX: usize = 500;
+/// Well-formed but hopeless requests, or blocks never asked for, before the link is closed (`wire.md`).
+pub const STRIKES_MAX: u32 = 300;
+/// A link without a byte for so long is dead (`wire.md`).
+pub const SILENCE_MAX: Duration = Duration::from_secs(20);
+/// Something is said at least so often (`wire.md`).
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
+/// A peer is a newcomer for so long.
+const NEWCOMER: Duration = Duration::from_secs(60);
+/// Pieces suggested to us that are kept in mind.
+const SUGGESTED_MAX: usize = 16;
+
+/// Bytes asked for at once before anything is known of a peer's speed.
+const WINDOW_FIRST: u64 = 256 * 1024;
+const WINDOW_MIN: u64 = 2 * LEAF_BYTES as u64;
+const WINDOW_MAX: u64 = 16 * 1024 * 1024;
+const BLOCK_FIRST: u32 = 64 * 1024;
+/// A block is about this much of a second at the peer's speed.
+const BLOCKS_PER_SECOND: u64 = 16;
+
+/// How long a peer may owe us everything before its blocks are asked for elsewhere, at least and at most.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+/// Before the first block has come.
+const PATIENCE_FIRST: Duration = Duration::from_secs(20);
+const PAUSE_FIRST: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// What the peer did that the wire does not allow: it is told, and the link is closed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// A number that does not fit the share.
+    #[error(transparent)]
+    OutOfShare(#[from] OutOfShare),
+    /// Pieces that the share does not have.
+    #[error(transparent)]
+    Stock(#[from] BadStock),
+    /// Over [`STRIKES_MAX`] requests while choked or for what is not held.
+    #[error("more than {STRIKES_MAX} requests while choked, or for pieces that are not held here")]
+    HopelessRequests,
+    /// Over [`STRIKES_MAX`] blocks that were never asked for.
+    #[error("more than {STRIKES_MAX} blocks that were never asked for")]
+    UnaskedBlocks,
+    /// A second REGISTRO.
+    #[error("a second REGISTRO")]
+    RegisteredTwice,
+    /// An answer that nothing asked for, of a kind that must be asked for.
+    #[error("{0} that was not asked for")]
+    Unasked(&'static str),
+    /// More of something than may come in that time.
+    #[error("too many messages of one kind: {0}")]
+    TooMany(&'static str),
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// Who it says it is.
+    pub id: PeerId,
+    /// Observed.
+    pub address: SocketAddr,
+    /// Where it accepts connections; 0 = nowhere.
+    pub port: u16,
+    /// What program it says it is.
+    pub agent: String,
+    /// Whether it is a tracker.
+    pub is_tracker: bool,
+    /// Where we dialled it; none when it dialled us.
+    pub dialled: Option<Endpoint>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ask {
+    at: Moment,
+    /// False once we no longer wait for it: it still is owed an answer.
+    awaited: bool,
+}
+
+/// How an answer relates to what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is waited for.
+    Awaited,
+    /// It was asked once, and is no longer waited for.
+    Late,
+    /// It was never asked on this link.
+    Unasked,
+}
+
+/// One linked peer.
+#[derive(Debug)]
+pub struct Session {
+    /// Who.
+    pub remote: Remote,
+    /// Only on the register's account: no blocks in either direction.
+    pub is_guest: bool,
+    /// When it was linked.
+    pub since: Moment,
+    /// When it was last heard.
+    pub heard: Moment,
+    /// When something was last said to it.
+    pub said: Moment,
+    /// What it holds.
+    pub stock: Stock,
+    /// Of what it holds, how many pieces we lack.
+    pub useful_count: u32,
+    /// Whether it held everything when we met.
+    pub was_seed: Option<bool>,
+    /// We do not serve it.
+    pub we_choke: bool,
+    /// We told it that it has something for us.
+    pub we_want: bool,
+    /// It does not serve us.
+    pub it_chokes: bool,
+    /// It told us that we have something for it.
+    pub it_wants: bool,
+    /// Requests of it that wait with us, in order.
+    pub owed: VecDeque<Block>,
+    /// Blocks given to the shell and not yet reported sent, in bytes.
+    pub serving_bytes: u64,
+    /// Payload received.
+    pub down: Meter,
+    /// Payload sent.
+    pub up: Meter,
+    /// Of a seed's peer: bytes we gave it that then turned up elsewhere.
+    pub spread: Meter,
+    /// What it suggests.
+    pub suggested: Vec<PieceIndex>,
+    /// What we suggested and it has not asked for yet.
+    pub suggestions_open: Vec<PieceIndex>,
+    /// It was said to hold everything.
+    pub is_seeding: bool,
+    /// Leaf hashes asked of us since the last inspection.
+    pub leaves_served: u32,
+    /// It let everything wait too long; served by one request at a time until it delivers.
+    pub is_snubbed: bool,
+    asked: BTreeMap<Block, Ask>,
+    asked_bytes: u64,
+    awaited_count: usize,
+    delivered: Moment,
+    service_mean: Duration,
+    service_deviation: Duration,
+    pause: Duration,
+    paused_until: Moment,
+    hopeless_count: u32,
+    unasked_count: u32,
+}
+
+impl Session {
+    /// A peer that just was linked; both sides begin choked and not interested.
+    pub fn new(remote: Remote, is_guest: bool, now: Moment) -> Session {
+        Session {
+            remote,
+            is_guest,
+            since: now,
+            heard: now,
+            said: now,
+            stock: Stock::default(),
+            useful_count: 0,
+            was_seed: None,
+            we_choke: true,
+            we_want: false,
+            it_chokes: true,
+            it_wants: false,
+            owed: VecDeque::new(),
+            serving_bytes: 0,
+            down: Meter::default(),
+            up: Meter::default(),
+            spread: Meter::default(),
+            suggested: Vec::new(),
+            suggestions_open: Vec::new(),
+            is_seeding: false,
+            leaves_served: 0,
+            is_snubbed: false,
+            asked: BTreeMap::new(),
+            asked_bytes: 0,
+            awaited_count: 0,
+            delivered: now,
+            service_mean: Duration::ZERO,
+            service_deviation: Duration::ZERO,
+            pause: PAUSE_FIRST,
+            paused_until: Moment::START,
+            hopeless_count: 0,
+            unasked_count: 0,
+        }
+    }
+
+    /// Whether it came only lately.
+    pub fn is_newcomer(&self, now: Moment) -> bool {
+        now.since(self.since) < NEWCOMER
+    }
+
+    /// Whether nothing was heard for too long.
+    pub fn is_dead(&self, now: Moment) -> bool {
+        now.since(self.heard) >= SILENCE_MAX
+    }
+
+    /// Whether a heartbeat is due.
+    pub fn needs_heartbeat(&self, now: Moment) -> bool {
+        now.since(self.said) >= HEARTBEAT
+    }
+
+    /// How many bytes the next request to it may have; none if it may not be asked now.
+    pub fn appetite(&self, now: Moment) -> Option<u32> {
+        let is_full = self.asked.len() >= ASKED_MAX || (self.is_snubbed && self.awaited_count > 0);
+        if self.it_chokes || self.is_guest || now < self.paused_until || is_full {
+            return None;
+        }
+        let size = self.block_bytes(now);
+        (self.asked_bytes < self.window_bytes(now)).then_some(size)
+    }
+
+    /// Bytes to have under way: opens by what arrives, like TCP's slow start, up to what the peer delivers in a second and
+    /// a half (`wire.md`: no more than about 2 s of its rate).
+    fn window_bytes(&self, now: Moment) -> u64 {
+        let opened = WINDOW_FIRST + self.down.total_bytes();
+        let steady =
+            if self.down.total_bytes() < WINDOW_FIRST { WINDOW_FIRST } else { self.down.rate(now) * 3 / 2 };
+        opened.min(steady).clamp(WINDOW_MIN, WINDOW_MAX)
+    }
+
+    fn block_bytes(&self, now: Moment) -> u32 {
+        let rate = self.down.rate(now);
+        if self.is_snubbed {
+            return LEAF_BYTES;
+        }
+        if self.down.total_bytes() == 0 {
+            return BLOCK_FIRST;
+        }
+        let share = (rate / BLOCKS_PER_SECOND)
+            .clamp(u64::from(LEAF_BYTES), u64::from(crate::content::geometry::BLOCK_BYTES_MAX));
+        u32::try_from(share.next_power_of_two()).expect("at most a mebibyte, a power of two")
+    }
+
+    /// Notes a request of ours.
+    pub fn ask(&mut self, now: Moment, block: Block) {
+        if self.awaited_count == 0 {
+            self.delivered = now;
+        }
+        self.asked.insert(block, Ask { at: now, awaited: true });
+        self.asked_bytes += u64::from(block.length);
+        self.awaited_count += 1;
+    }
+
+    /// Whether `block` is asked of it and not answered yet.
+    pub fn is_asked(&self, block: Block) -> bool {
+        self.asked.contains_key(&block)
+    }
+
+    /// It answered `block`, with bytes or without.
+    pub fn answered(&mut self, block: Block) -> Answer {
+        match self.asked.remove(&block) {
+            Some(Ask { awaited: true, .. }) => {
+                self.asked_bytes -= u64::from(block.length);
+                self.awaited_count -= 1;
+                Answer::Awaited
+            }
+            Some(_) => Answer::Late,
+            None => Answer::Unasked,
+        }
+    }
+
+    /// A block arrived: learns how long one takes. Call it before `answered`.
+    pub fn delivered(&mut self, now: Moment, block: Block) {
+        if let Some(ask) = self.asked.get(&block) {
+            let took = now.since(ask.at);
+            let off = took.abs_diff(self.service_mean);
+            // Jacobson and Karels 1988, as TCP smooths its round trip.
+            self.service_deviation = (self.service_deviation * 3 + off) / 4;
+            self.service_mean = (self.service_mean * 7 + took) / 8;
+        }
+        self.delivered = now;
+        self.is_snubbed = false;
+        self.pause = PAUSE_FIRST;
+    }
+
+    /// A block nobody ever asked it for.
+    pub fn unasked(&mut self) -> Result<(), Violation> {
+        self.unasked_count += 1;
+        if self.unasked_count > STRIKES_MAX { Err(Violation::UnaskedBlocks) } else { Ok(()) }
+    }
+
+    /// A request that is well formed and hopeless.
+    pub fn hopeless(&mut self) -> Result<(), Violation> {
+        self.hopeless_count += 1;
+        if self.hopeless_count > STRIKES_MAX { Err(Violation::HopelessRequests) } else { Ok(()) }
+    }
+
+    /// It refused a request: it is not asked again before a pause that grows.
+    pub fn refused(&mut self, now: Moment) {
+        self.paused_until = now.after(self.pause);
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    }
+
+    /// We no longer wait for `block` from it; it still owes an answer.
+    pub fn give_up(&mut self, block: Block) {
+        if let Some(ask) = self.asked.get_mut(&block).filter(|ask| ask.awaited) {
+            ask.awaited = false;
+            self.asked_bytes -= u64::from(block.length);
+            self.awaited_count -= 1;
+        }
+    }
+
+    /// Everything we wait for from it.
+    pub fn awaited(&self) -> Vec<Block> {
+        self.asked.iter().filter(|(_, ask)| ask.awaited).map(|(block, _)| *block).collect()
+    }
+
+    /// Whether it owes us something and let us wait too long: mean and four deviations of its usual time, within bounds.
+    pub fn is_overdue(&self, now: Moment) -> bool {
+        let usual = self.service_mean + self.service_deviation * 4;
+        let patience =
+            if self.down.total_bytes() == 0 { PATIENCE_FIRST } else { usual.clamp(PATIENCE.0, PATIENCE.1) };
+        self.awaited_count > 0 && now.since(self.delivered) >= patience
+    }
+
+    /// A long message is on its way, or we are the ones who do not read: neither silent nor overdue.
+    pub fn is_alive(&mut self, now: Moment) {
+        self.heard = now;
+        self.delivered = now;
+    }
+
+    /// Keeps a suggestion in mind; the oldest gives way.
+    pub fn suggest(&mut self, piece: PieceIndex) {
+        if self.suggested.len() == SUGGESTED_MAX {
+            self.suggested.remove(0);
+        }
+        self.suggested.push(piece);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! What goes out: who is unchoked, what is owed to whom, and in which order it is served.
+
+use crate::content::{Block, PieceIndex};
+use crate::ids::LinkId;
+use crate::seam::Action;
+use crate::wire::{Message, NackReason};
+
+use super::choker::{Changes, Standing};
+use super::download::numbers;
+use super::meeting::LEAVES_MAX;
+use super::session::{OWED_MAX, Session, Violation};
+use super::{Suggester, Swarm, Turn, rate};
+
+/// Bytes of one peer that the shell has in hand at once: enough to keep its pipe filled while the next are chosen.
+const SERVING_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// Pieces whose last receiver is remembered.
+const GIVEN_MAX: usize = 4096;
+
+impl Swarm {
+    pub(super) fn interest_said(&mut self, link: LinkId, wants: bool, turn: &mut Turn<'_>) {
+        if let Some(session) = self.sessions.get_mut(&link) {
+            let is_news = session.it_wants != wants;
+            session.it_wants = wants;
+            if is_news {
+                self.review(turn);
+            }
+        }
+    }
+
+    /// Lets the choker look at everyone, and does as it says.
+    pub(super) fn review(&mut self, turn: &mut Turn<'_>) {
+        let is_seed = self.is_seed();
+        let standings: Vec<Standing> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| !session.is_guest)
+            .map(|(link, session)| {
+                let merit = if is_seed { &session.spread } else { &session.down };
+                Standing {
+                    link: *link,
+                    interested: session.it_wants,
+                    merit: merit.recent_bytes(turn.now),
+                    newcomer: session.is_newcomer(turn.now),
+                }
+            })
+            .collect();
+        let Changes { choke, unchoke } = self.choker.review(turn.now, &standings, &mut self.chance);
+        choke.into_iter().for_each(|link| self.choke(link, turn));
+        unchoke.into_iter().for_each(|link| self.unchoke(link, turn));
+    }
+
+    /// A choke drops what waits, each with its NACK.
+    fn choke(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        session.we_choke = true;
+        let dropped = std::mem::take(&mut session.owed);
+        self.say(link, Message::Choke, turn);
+        dropped.into_iter().for_each(|block| self.nack(link, numbers(block), NackReason::Choked, turn));
+    }
+
+    fn unchoke(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        session.we_choke = false;
+        self.say(link, Message::Unchoke, turn);
+        self.suggest(link, turn);
+    }
+
+    fn nack(
+        &mut self,
+        link: LinkId,
+        (piece, start, length): (u64, u64, u64),
+        reason: NackReason,
+        turn: &mut Turn<'_>,
+    ) {
+        self.say(link, Message::Nack { piece, start, length, reason }, turn);
+    }
+
+    /// Whether we hold everything we want, and so choose by other things than what peers give.
+    pub(super) fn is_seed(&self) -> bool {
+        self.picker.as_ref().is_some_and(|picker| picker.is_complete())
+    }
+
+    /// From the moment everything is held, a share is served as by a seed.
+    pub(super) fn note_completion(&mut self, turn: &mut Turn<'_>) {
+        let (Some(metainfo), Some(picker)) = (&self.metainfo, &self.picker) else { return };
+        if picker.is_complete() && self.suggester.is_none() {
+            self.suggester = Some(Suggester::new(metainfo.geometry(), picker.held(), &mut self.chance));
+            self.review(turn);
+        }
+    }
+
+    /// Suggests to an unchoked peer what was given out least.
+    fn suggest(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let (Some(session), Some(suggester)) = (self.sessions.get_mut(&link), &mut self.suggester) else {
+            return;
+        };
+        let Some(stock) = session.stock.known().filter(|_| !session.we_choke) else { return };
+        let pieces = suggester.suggest(stock, &session.suggestions_open, &mut self.chance);
+        session.suggestions_open.extend(&pieces);
+        pieces
+            .iter()
+            .for_each(|piece| self.say(link, Message::Suggest { piece: u64::from(piece.get()) }, turn));
+    }
+
+    /// A peer asks for bytes. Every request gets exactly one answer.
+    pub(super) fn requested(
+        &mut self,
+        link: LinkId,
+        piece: u64,
+        start: u64,
+        length: u64,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
+        let block = self.metainfo.as_ref().map(|m| m.geometry().block(piece, start, length)).transpose()?;
+        let held = block
+            .filter(|block| self.picker.as_ref().is_some_and(|picker| picker.held().contains(block.piece)));
+        let reason = match held {
+            _ if session.we_choke => NackReason::Choked,
+            None => NackReason::Absent,
+            Some(_) if session.owed.len() >= OWED_MAX => NackReason::Full,
+            Some(block) => {
+                session.owed.push_back(block);
+                self.note_taken(link, block, turn);
+                self.serve(turn);
+                return Ok(());
+            }
+        };
+        if reason != NackReason::Full {
+            session.hopeless()?;
+        }
+        self.nack(link, (piece, start, length), reason, turn);
+        Ok(())
+    }
+
+    /// Keeps the count of what a seed gave out, and its suggestions flowing.
+    fn note_taken(&mut self, link: LinkId, block: Block, turn: &mut Turn<'_>) {
+        let (Some(session), Some(suggester)) = (self.sessions.get_mut(&link), &mut self.suggester) else {
+            return;
+        };
+        if let Some(place) = session.suggestions_open.iter().position(|piece| *piece == block.piece) {
+            session.suggestions_open.remove(place);
+            self.suggest(link, turn);
+        } else if block.start == 0 {
+            suggester.was_taken(block.piece);
+        }
+    }
+
+    pub(super) fn cancelled(
+        &mut self,
+        link: LinkId,
+        (piece, start, length): (u64, u64, u64),
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        let (Some(session), Some(metainfo)) = (self.sessions.get_mut(&link), &self.metainfo) else {
+            return Ok(());
+        };
+        let block = metainfo.geometry().block(piece, start, length)?;
+        if let Some(place) = session.owed.iter().position(|owed| *owed == block) {
+            session.owed.remove(place);
+            self.nack(link, (piece, start, length), NackReason::Cancelled, turn);
+        }
+        Ok(())
+    }
+
+    /// Gives the shell what is owed, one block a peer in turn, as far as pipes and limit allow.
+    pub(super) fn serve(&mut self, turn: &mut Turn<'_>) {
+        while rate::is_open(&mut turn.purse.up, turn.now) {
+            let can_take =
+                |session: &Session| !session.owed.is_empty() && session.serving_bytes < SERVING_BYTES_MAX;
+            let mut ready =
+                self.sessions.iter().filter(|(_, session)| can_take(session)).map(|(link, _)| *link);
+            let first = ready.clone().next();
+            let Some(link) = ready.find(|link| *link > self.served_last).or(first) else { break };
+            self.served_last = link;
+            let Some(session) = self.sessions.get_mut(&link) else { break };
+            let Some(block) = session.owed.pop_front() else { break };
+            session.serving_bytes += u64::from(block.length);
+            session.said = turn.now;
+            rate::spend(&mut turn.purse.up, block.length);
+            turn.out.push(Action::SendBlock { link, share: self.share, block });
+        }
+    }
+
+    /// Whether something could be served now if the limit allowed it.
+    pub(super) fn waits_to_serve(&self) -> bool {
+        self.sessions
+            .values()
+            .any(|session| !session.owed.is_empty() && session.serving_bytes < SERVING_BYTES_MAX)
+    }
+
+    /// A block left, or could not be read.
+    pub fn served(&mut self, link: LinkId, block: Block, sent: bool, turn: &mut Turn<'_>) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let bytes = u64::from(block.length);
+        session.serving_bytes = session.serving_bytes.saturating_sub(bytes);
+        session.said = turn.now;
+        if sent {
+            session.up.add(turn.now, bytes);
+            self.totals.sent.add(turn.now, bytes);
+            self.note_given(link, block);
+        } else {
+            self.nack(link, numbers(block), NackReason::Failed, turn);
+        }
+        self.serve(turn);
+    }
+
+    fn note_given(&mut self, link: LinkId, block: Block) {
+        let Some(metainfo) = &self.metainfo else { return };
+        if block.start + block.length == metainfo.geometry().length(block.piece) {
+            self.given.insert(block.piece, link);
+        }
+        if self.given.len() > GIVEN_MAX {
+            self.given.pop_first();
+        }
+    }
+
+    /// A peer announces a piece: if another got it from us, that one spread it.
+    pub(super) fn credit_spread(&mut self, announcer: LinkId, piece: PieceIndex, turn: &mut Turn<'_>) {
+        let Some(link) = self.given.get(&piece).copied().filter(|link| *link != announcer) else { return };
+        let bytes = self.metainfo.as_ref().map_or(0, |m| m.geometry().length(piece));
+        match self.sessions.get_mut(&link) {
+            Some(session) => session.spread.add(turn.now, u64::from(bytes)),
+            None => drop(self.given.remove(&piece)),
+        }
+    }
+
+    /// What waits for pieces that are no longer held is refused.
+    pub(super) fn refuse_what_is_lost(&mut self, turn: &mut Turn<'_>) {
+        for link in self.links() {
+            let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &self.picker) else { return };
+            let (kept, lost): (Vec<_>, Vec<_>) =
+                session.owed.drain(..).partition(|b| picker.held().contains(b.piece));
+            session.owed = kept.into();
+            lost.into_iter().for_each(|block| self.nack(link, numbers(block), NackReason::Absent, turn));
+        }
+    }
+
+    /// A peer asks for the leaf hashes of a piece: each answer costs a read of the whole piece, so not without bound.
+    pub(super) fn leaves_asked(
+        &mut self,
+        link: LinkId,
+        piece: u64,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
+        let known = self.metainfo.as_ref().map(|metainfo| metainfo.geometry().piece(piece)).transpose()?;
+        let held =
+            known.filter(|piece| self.picker.as_ref().is_some_and(|picker| picker.held().contains(*piece)));
+        session.leaves_served += 1;
+        match held.filter(|_| session.leaves_served <= LEAVES_MAX) {
+            Some(piece) => turn.out.push(Action::SendLeaves { link, share: self.share, piece }),
+            None => self.say(link, Message::Leaves { piece, length: 0 }, turn),
+        }
+        Ok(())
+    }
+}
