@@ -5,8 +5,10 @@
 pub mod chance;
 pub mod content;
 pub mod ids;
+pub mod node;
 pub mod scope;
 pub mod seam;
 pub mod swarm;
 pub mod time;
+pub mod tracker;
 pub mod wire;

@@ -1,0 +1,113 @@
+//! What a process gives: unchokes, answers and suggestions.
+
+use super::*;
+
+#[test]
+fn only_the_interested_are_unchoked_and_at_once() {
+    let mut stage = Stage::seed();
+    let link = stage.guest(1);
+    let out = stage.says(link, Message::Interested);
+    assert_eq!(said(&out, link)[0], &Message::Unchoke);
+    let out = stage.says(link, Message::NotInterested);
+    assert_eq!(said(&out, link), [&Message::Choke]);
+}
+
+#[test]
+fn a_seed_suggests_to_each_unchoked_peer_what_it_has_given_out_least() {
+    let mut stage = Stage::seed();
+    let mut suggested = Vec::new();
+    for n in 1..=2 {
+        let link = stage.guest(n);
+        stage.says(link, Message::Stock { all: Some(Vec::new()), more: None });
+        let out = stage.says(link, Message::Interested);
+        let piece =
+            |message: &&Message| if let Message::Suggest { piece } = message { Some(*piece) } else { None };
+        suggested.extend(said(&out, link).iter().filter_map(piece));
+    }
+    suggested.sort_unstable();
+    assert_eq!(suggested, (0..8).collect::<Vec<_>>(), "two peers, four pieces each, none twice");
+}
+
+#[test]
+fn a_request_is_answered_once_served_or_refused() {
+    let mut stage = Stage::seed();
+    let link = stage.guest(1);
+    assert_eq!(nacks(&stage.says(link, request(3)), link), [(3, NackReason::Choked)]);
+    stage.says(link, Message::Interested);
+    let out = stage.says(link, request(3));
+    assert!(nacks(&out, link).is_empty());
+    assert!(
+        out.iter().any(|action| matches!(action, Action::SendBlock { block, .. } if block.piece.get() == 3))
+    );
+    let block = stage.block(3);
+    let out = stage.happens(Event::Served { link, block, sent: false });
+    assert_eq!(nacks(&out, link), [(3, NackReason::Failed)]);
+}
+
+#[test]
+fn a_request_outside_the_share_is_a_protocol_error() {
+    for (piece, start, length) in
+        [(8, 0, 16_384), (0, 1, 16_384), (0, 0, 100), (0, 16_384, 16_384), (0, 0, 2_097_152)]
+    {
+        let mut stage = Stage::seed();
+        let link = stage.guest(1);
+        let out = stage.says(link, Message::Request { piece, start, length });
+        assert_eq!(farewell(&out, link), Some(ErrorCode::Protocol), "{piece} {start} {length}");
+    }
+}
+
+#[test]
+fn a_choke_drops_the_waiting_requests_each_with_a_nack_and_a_cancel_too() {
+    let mut stage = Stage::seed();
+    stage.node.purse.up = Some(Bucket::new(1));
+    let link = stage.guest(1);
+    stage.says(link, Message::Interested);
+    (0..4).for_each(|piece| drop(stage.says(link, request(piece))));
+    let out = stage.says(link, Message::Cancel { piece: 2, start: 0, length: u64::from(LEAF_BYTES) });
+    assert_eq!(nacks(&out, link), [(2, NackReason::Cancelled)]);
+    let out = stage.says(link, Message::NotInterested);
+    assert_eq!(
+        nacks(&out, link),
+        [(1, NackReason::Choked), (3, NackReason::Choked)],
+        "the first is under way"
+    );
+}
+
+#[test]
+fn the_same_range_asked_twice_is_answered_twice() {
+    let mut stage = Stage::seed();
+    let link = stage.guest(1);
+    stage.says(link, Message::Interested);
+    let sends =
+        |out: &[Action]| out.iter().filter(|action| matches!(action, Action::SendBlock { .. })).count();
+    assert_eq!([sends(&stage.says(link, request(1))), sends(&stage.says(link, request(1)))], [1, 1]);
+}
+
+#[test]
+fn over_two_thousand_waiting_requests_are_refused_as_too_many() {
+    let mut stage = Stage::seed();
+    stage.node.purse.up = Some(Bucket::new(1));
+    let link = stage.guest(1);
+    stage.says(link, Message::Interested);
+    (0..=2000).for_each(|_| assert!(nacks(&stage.says(link, request(1)), link).is_empty()));
+    assert_eq!(nacks(&stage.says(link, request(1)), link), [(1, NackReason::Full)]);
+}
+
+#[test]
+fn three_hundred_requests_while_choked_are_borne_and_no_more() {
+    let mut stage = Stage::seed();
+    let link = stage.guest(1);
+    (0..300).for_each(|_| assert_eq!(nacks(&stage.says(link, request(1)), link).len(), 1));
+    assert_eq!(farewell(&stage.says(link, request(1)), link), Some(ErrorCode::Protocol));
+}
+
+#[test]
+fn content_that_changed_is_neither_announced_nor_served_any_more() {
+    let mut stage = Stage::seed();
+    let link = stage.guest(1);
+    stage.says(link, Message::Interested);
+    let lost: Vec<_> = stage.metainfo.geometry().pieces().take(2).collect();
+    let out = stage.happens(Event::Lost { share: stage.share(), pieces: lost });
+    assert!(said(&out, link).contains(&&stock_of(2, PIECES - 1)));
+    assert_eq!(nacks(&stage.says(link, request(0)), link), [(0, NackReason::Absent)]);
+}

@@ -1,0 +1,142 @@
+//! Stories of a register: who hears of whom.
+
+use super::*;
+
+fn id(n: u16) -> PeerId {
+    let mut bytes = [0; 20];
+    bytes[..2].copy_from_slice(&n.to_be_bytes());
+    PeerId(bytes)
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn register() -> Register {
+    Register::new(vec![ip("192.168.1.1"), ip("203.0.113.1")], Moment::START, Chance::new(5))
+}
+
+fn at(secs: u64) -> Moment {
+    Moment::START.after(Duration::from_secs(secs))
+}
+
+/// Peer `n` registers from `from`, accepting at port 1000 + n.
+fn join(register: &mut Register, now: Moment, n: u16, from: &str) -> Welcome {
+    register.join(now, LinkId(u64::from(n)), id(n), ip(from), 1000 + n)
+}
+
+fn ids(list: &[PeerAddress]) -> Vec<PeerId> {
+    let mut ids: Vec<_> = list.iter().map(|address| address.id).collect();
+    ids.sort();
+    ids
+}
+
+#[test]
+fn a_newcomer_hears_of_the_others_and_they_of_it_at_once() {
+    let mut register = register();
+    assert_eq!(join(&mut register, at(0), 1, "10.0.0.1"), Welcome::default());
+    let welcome = join(&mut register, at(1), 2, "10.0.0.2");
+    assert_eq!(welcome.list, [PeerAddress { id: id(1), ip: ip("10.0.0.1"), port: 1001 }]);
+    assert_eq!(welcome.news, [(LinkId(1), PeerAddress { id: id(2), ip: ip("10.0.0.2"), port: 1002 })]);
+}
+
+#[test]
+fn a_known_place_is_not_news() {
+    let mut register = register();
+    join(&mut register, at(0), 1, "10.0.0.1");
+    join(&mut register, at(0), 2, "10.0.0.2");
+    let again = register.join(at(5), LinkId(77), id(2), ip("10.0.0.2"), 1002);
+    assert_eq!(again.news, []);
+    assert_eq!(ids(&again.list), [id(1)]);
+}
+
+#[test]
+fn who_accepts_nothing_hears_of_others_and_is_not_passed_on() {
+    let mut register = register();
+    join(&mut register, at(0), 1, "10.0.0.1");
+    let welcome = register.join(at(0), LinkId(9), id(9), ip("10.0.0.9"), 0);
+    assert_eq!((welcome.list.len(), welcome.news.len()), (1, 0));
+    assert_eq!(ids(&join(&mut register, at(1), 2, "10.0.0.2").list), [id(1)]);
+}
+
+#[test]
+fn a_polite_goodbye_forgets_at_once_and_silence_after_a_while() {
+    let mut register = register();
+    (1..=3).for_each(|n| drop(join(&mut register, at(0), n, "10.0.0.1")));
+    register.leave(at(1), LinkId(1), true);
+    register.leave(at(1), LinkId(2), false);
+    assert_eq!(ids(&join(&mut register, at(2), 4, "10.0.0.4").list), [id(2), id(3)]);
+    register.tick(at(60));
+    assert_eq!(register.entry_count(), 3);
+    register.tick(at(121));
+    assert_eq!(register.entry_count(), 2);
+}
+
+#[test]
+fn an_old_link_that_ends_does_not_strike_the_new_one() {
+    let mut register = register();
+    join(&mut register, at(0), 1, "10.0.0.1");
+    register.join(at(3), LinkId(50), id(1), ip("10.0.0.1"), 1001);
+    register.leave(at(4), LinkId(1), true);
+    assert_eq!(ids(&join(&mut register, at(5), 2, "10.0.0.2").list), [id(1)]);
+}
+
+#[test]
+fn lists_are_a_random_choice_of_two_hundred_and_news_goes_to_fifty_beyond() {
+    let mut register = register();
+    (1..=1000).for_each(|n| drop(join(&mut register, at(0), n, "10.0.0.1")));
+    let one = join(&mut register, at(1), 2001, "10.0.0.2");
+    let other = join(&mut register, at(1), 2002, "10.0.0.3");
+    assert_eq!((one.list.len(), one.news.len()), (LIST_MAX, 50));
+    assert_ne!(ids(&one.list), ids(&other.list));
+}
+
+#[test]
+fn a_member_that_was_told_of_few_is_told_again_each_minute() {
+    let mut register = register();
+    join(&mut register, at(0), 1, "10.0.0.1");
+    join(&mut register, at(0), 2, "10.0.0.2");
+    assert_eq!(register.tick(at(59)), []);
+    let lists = register.tick(at(60));
+    assert_eq!(lists.len(), 2);
+    assert_eq!(ids(&lists[0].1), [id(2)]);
+}
+
+#[test]
+fn addresses_stay_within_their_scope() {
+    let mut register = register();
+    join(&mut register, at(0), 1, "127.0.0.1");
+    join(&mut register, at(0), 2, "192.168.1.7");
+    join(&mut register, at(0), 3, "198.51.100.9");
+    let to = |register: &mut Register, n, from| {
+        let list = join(register, at(1), n, from).list;
+        list.into_iter().map(|address| (address.id, address.ip)).collect::<BTreeMap<_, _>>()
+    };
+    let local = to(&mut register, 11, "127.0.0.1");
+    assert_eq!(local[&id(1)], ip("127.0.0.1"));
+    assert_eq!(local.len(), 3);
+    let private = to(&mut register, 12, "192.168.1.8");
+    assert_eq!(private[&id(1)], ip("192.168.1.1"), "our own machine goes by its advertised host");
+    assert!(private.contains_key(&id(2)) && private.contains_key(&id(3)));
+    let global = to(&mut register, 13, "198.51.100.77");
+    assert_eq!(global[&id(1)], ip("203.0.113.1"));
+    assert!(!global.contains_key(&id(2)));
+}
+
+#[test]
+fn places_stay_true_whoever_leaves() {
+    let (mut register, mut chance) = (register(), Chance::new(3));
+    for step in 0..2000_u16 {
+        let n = u16::try_from(chance.below(100)).expect("below a hundred");
+        if chance.below(2) == 0 {
+            join(&mut register, at(u64::from(step)), n, "10.0.0.1");
+        } else {
+            register.leave(at(u64::from(step)), LinkId(u64::from(n)), true);
+        }
+        assert_eq!(register.places.len(), register.entries.len());
+        for (place, index) in &register.places {
+            let address = register.entries[*index].address;
+            assert_eq!(*place, (address.ip, address.port));
+        }
+    }
+}
