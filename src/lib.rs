@@ -5,6 +5,8 @@
 pub mod chance;
 pub mod content;
 pub mod ids;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod node;
 pub mod scope;
 pub mod seam;

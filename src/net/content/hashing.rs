@@ -1,0 +1,187 @@
+//! Hashes pieces on every core, by positioned reads into one buffer a thread. Judges nothing.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use super::Progress;
+use super::stamp::Stamp;
+use crate::content::{FileIndex, Geometry, LEAF_BYTES, PieceIndex, merkle};
+use crate::ids::Digest;
+
+/// What a thread reads at a time; whole leaves.
+const BUFFER_BYTES: usize = 512 * 1024;
+/// What a thread takes on at a time, unless one piece is longer: one huge file keeps every core busy to its end.
+const SHARE_OF_WORK_BYTES: u32 = 4 * 1024 * 1024;
+
+/// What to hash, and how far it is of all that is to be hashed.
+pub(super) struct Work<'a> {
+    pub(super) geometry: &'a Geometry,
+    /// In order, so that a thread seldom changes the file.
+    pub(super) pieces: &'a [PieceIndex],
+    /// Whether the first fault ends it.
+    pub(super) stop_at_fault: bool,
+    pub(super) progress: Progress<'a>,
+    /// Bytes that were done before, and bytes in all.
+    pub(super) done_bytes: u64,
+    pub(super) total_bytes: u64,
+}
+
+/// Why a file could not be hashed.
+#[derive(Debug)]
+pub(super) enum HashFault {
+    /// It was not the same before and after.
+    Changed,
+    Unreadable(io::Error),
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Hashes {
+    /// For each piece asked for, its hash; none where the file ended before it or could not be read.
+    pub(super) digests: Vec<Option<Digest>>,
+    /// The first fault of each file.
+    pub(super) faults: BTreeMap<FileIndex, HashFault>,
+}
+
+/// Opens a file, and says what it should be: it is compared when the file is opened and when it is left.
+pub(super) trait Opener: Fn(FileIndex) -> io::Result<(File, Stamp)> + Sync {}
+impl<F: Fn(FileIndex) -> io::Result<(File, Stamp)> + Sync> Opener for F {}
+
+/// Hashes `work.pieces`.
+pub(super) fn hash(work: &Work<'_>, open: &impl Opener) -> Hashes {
+    let next = AtomicUsize::new(0);
+    let done = AtomicU64::new(work.done_bytes);
+    let stopped = AtomicBool::new(false);
+    let faults = Mutex::new(BTreeMap::new());
+    let worker = || Worker { work, open, next: &next, done: &done, stopped: &stopped, faults: &faults }.run();
+    let parts = std::thread::scope(|scope| {
+        let threads: Vec<_> = (1..cores(work.pieces.len())).map(|_| scope.spawn(worker)).collect();
+        let mut parts = vec![worker()];
+        parts.extend(threads.into_iter().map(|thread| thread.join().expect("hashing does not panic")));
+        parts
+    });
+    let mut digests = vec![None; work.pieces.len()];
+    for (at, digest) in parts.into_iter().flatten() {
+        digests[at] = Some(digest);
+    }
+    Hashes { digests, faults: faults.into_inner().expect("hashing does not panic") }
+}
+
+fn cores(pieces: usize) -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(pieces.max(1))
+}
+
+struct Worker<'a, O> {
+    work: &'a Work<'a>,
+    open: &'a O,
+    next: &'a AtomicUsize,
+    done: &'a AtomicU64,
+    stopped: &'a AtomicBool,
+    faults: &'a Mutex<BTreeMap<FileIndex, HashFault>>,
+}
+
+/// The file a worker has in hand.
+struct InHand {
+    file: FileIndex,
+    opened: Option<(File, Stamp)>,
+}
+
+impl<O: Opener> Worker<'_, O> {
+    fn run(&self) -> Vec<(usize, Digest)> {
+        let pieces = self.work.pieces;
+        let step = (SHARE_OF_WORK_BYTES / self.work.geometry.piece_bytes()).max(1) as usize;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut hashed = Vec::new();
+        let mut in_hand: Option<InHand> = None;
+        loop {
+            let first = self.next.fetch_add(step, Ordering::Relaxed);
+            if first >= pieces.len() || self.stopped.load(Ordering::Relaxed) {
+                break;
+            }
+            for (at, piece) in pieces.iter().enumerate().skip(first).take(step) {
+                if let Some(digest) = self.piece(*piece, &mut in_hand, &mut buffer) {
+                    hashed.push((at, digest));
+                }
+            }
+        }
+        self.leave(in_hand.as_ref());
+        hashed
+    }
+
+    fn piece(&self, piece: PieceIndex, in_hand: &mut Option<InHand>, buffer: &mut [u8]) -> Option<Digest> {
+        let (file, start) = self.work.geometry.place(piece);
+        if in_hand.as_ref().is_none_or(|hand| hand.file != file) {
+            self.leave(in_hand.as_ref());
+            *in_hand = Some(self.take(file));
+        }
+        let (opened, _) = in_hand.as_ref()?.opened.as_ref()?;
+        match piece_hash(self.work.geometry, piece, opened, start, buffer) {
+            Ok(digest) => {
+                self.advance(piece);
+                Some(digest)
+            }
+            // Shorter than it should be: its stamp tells, where it had one to keep.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+            Err(error) => {
+                self.fault(file, HashFault::Unreadable(error));
+                None
+            }
+        }
+    }
+
+    fn advance(&self, piece: PieceIndex) {
+        let bytes = u64::from(self.work.geometry.length(piece));
+        let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        (self.work.progress)(done, self.work.total_bytes);
+    }
+
+    fn take(&self, file: FileIndex) -> InHand {
+        let opened = (self.open)(file).map_err(|error| self.fault(file, HashFault::Unreadable(error))).ok();
+        let hand = InHand { file, opened };
+        self.compare(&hand);
+        hand
+    }
+
+    fn leave(&self, hand: Option<&InHand>) {
+        hand.into_iter().for_each(|hand| self.compare(hand));
+    }
+
+    fn compare(&self, hand: &InHand) {
+        let Some((file, stamp)) = &hand.opened else { return };
+        match Stamp::of(file) {
+            Ok(now) if now == *stamp => {}
+            Ok(_) => self.fault(hand.file, HashFault::Changed),
+            Err(error) => self.fault(hand.file, HashFault::Unreadable(error)),
+        }
+    }
+
+    fn fault(&self, file: FileIndex, fault: HashFault) {
+        self.faults.lock().expect("hashing does not panic").entry(file).or_insert(fault);
+        self.stopped.fetch_or(self.work.stop_at_fault, Ordering::Relaxed);
+    }
+}
+
+/// The hash of one piece that begins at byte `start` of `file`; an error of kind `UnexpectedEof` past its end.
+fn piece_hash(
+    geometry: &Geometry,
+    piece: PieceIndex,
+    file: &File,
+    start: u64,
+    buffer: &mut [u8],
+) -> io::Result<Digest> {
+    let mut left = geometry.length(piece) as usize;
+    let mut at = start;
+    let mut leaves = Vec::with_capacity(geometry.leaf_count(piece));
+    while left > 0 {
+        let part = &mut buffer[..left.min(BUFFER_BYTES)];
+        file.read_exact_at(part, at)?;
+        leaves.extend(part.chunks(LEAF_BYTES as usize).map(merkle::leaf));
+        left -= part.len();
+        at += part.len() as u64;
+    }
+    Ok(merkle::root(&leaves, geometry.padded_leaf_count(piece)))
+}

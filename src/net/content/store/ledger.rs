@@ -1,0 +1,173 @@
+//! What is held and where each file stands. Pure bookkeeping: opens nothing.
+
+use crate::content::{FileIndex, Geometry, Metainfo, PieceIndex, PieceSet};
+use crate::net::content::stamp::Stamp;
+
+/// Files up to this size wait for each other, to be synced in one go.
+const SMALL_BYTES_MAX: u64 = 1024 * 1024;
+/// The most files that wait.
+pub(super) const GROUP_FILES_MAX: usize = 256;
+/// The most bytes that wait.
+const GROUP_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Where a file stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the room, or nowhere yet: some of it may be held.
+    Making,
+    /// In the room, complete, not yet moved.
+    Complete,
+    /// In its final place, as it was when its pieces were verified.
+    Final(Stamp),
+    /// It was in its final place and changed; we do not make it again, being its source.
+    Lost,
+}
+
+/// The books of one share.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    kept: PieceSet,
+    /// Pieces that are not kept, by file.
+    missing: Vec<u32>,
+    places: Vec<Place>,
+    selected: Vec<bool>,
+    /// Chosen files in [`Place::Making`], and those not in [`Place::Final`].
+    making: usize,
+    unmoved: usize,
+    waiting: Vec<FileIndex>,
+    waiting_bytes: u64,
+    finished: bool,
+}
+
+impl Ledger {
+    /// Of a share whose every file stands where it was found.
+    pub(super) fn source(geometry: &Geometry, stamps: Vec<Stamp>) -> Ledger {
+        let selected = vec![true; stamps.len()];
+        let mut ledger = Ledger::new(geometry, selected);
+        ledger.kept = PieceSet::full(geometry.piece_count());
+        ledger.missing.fill(0);
+        for (file, stamp) in geometry.files().zip(stamps) {
+            ledger.set(file, Place::Final(stamp));
+        }
+        ledger.finished = true;
+        ledger
+    }
+
+    /// Of a download that holds nothing.
+    pub(super) fn new(geometry: &Geometry, selected: Vec<bool>) -> Ledger {
+        let count =
+            |file| u32::try_from(geometry.pieces_of(file).count()).expect("a share has at most 2^21 pieces");
+        let chosen = selected.iter().filter(|selected| **selected).count();
+        Ledger {
+            kept: PieceSet::empty(geometry.piece_count()),
+            missing: geometry.files().map(count).collect(),
+            places: vec![Place::Making; geometry.file_count()],
+            selected,
+            making: chosen,
+            unmoved: chosen,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            finished: false,
+        }
+    }
+
+    /// What is verified and written.
+    pub(super) fn kept(&self) -> &PieceSet {
+        &self.kept
+    }
+
+    /// Where `file` stands.
+    pub(super) fn place(&self, file: FileIndex) -> Place {
+        self.places[file.index()]
+    }
+
+    /// Whether `file` was chosen.
+    pub(super) fn is_selected(&self, file: FileIndex) -> bool {
+        self.selected[file.index()]
+    }
+
+    /// Whether every piece of `file` is kept.
+    pub(super) fn is_whole(&self, file: FileIndex) -> bool {
+        self.missing[file.index()] == 0
+    }
+
+    /// Counts `file` as standing in its final place, with all its pieces.
+    pub(super) fn stand(&mut self, geometry: &Geometry, file: FileIndex, stamp: Stamp) {
+        geometry.pieces_of(file).for_each(|piece| {
+            self.kept.insert(piece);
+        });
+        self.missing[file.index()] = 0;
+        self.set(file, Place::Final(stamp));
+    }
+
+    fn set(&mut self, file: FileIndex, place: Place) {
+        let before = std::mem::replace(&mut self.places[file.index()], place);
+        if self.is_selected(file) {
+            self.making =
+                self.making + usize::from(place == Place::Making) - usize::from(before == Place::Making);
+            let moved = |place| matches!(place, Place::Final(_));
+            self.unmoved = self.unmoved + usize::from(!moved(place)) - usize::from(!moved(before));
+        }
+    }
+
+    /// Counts `piece`; true when its file became whole by it.
+    pub(super) fn keep(&mut self, geometry: &Geometry, piece: PieceIndex) -> bool {
+        if !self.kept.insert(piece) {
+            return false;
+        }
+        let missing = &mut self.missing[geometry.place(piece).0.index()];
+        *missing -= 1;
+        *missing == 0
+    }
+
+    /// Lets a whole file wait for its group; gives what is to be moved now.
+    pub(super) fn complete(&mut self, file: FileIndex, bytes: u64) -> Vec<FileIndex> {
+        self.set(file, Place::Complete);
+        let mut now = Vec::new();
+        if bytes > SMALL_BYTES_MAX {
+            now.push(file);
+        } else {
+            self.waiting.push(file);
+            self.waiting_bytes += bytes;
+        }
+        let is_full = self.waiting.len() >= GROUP_FILES_MAX || self.waiting_bytes >= GROUP_BYTES_MAX;
+        if is_full || self.making == 0 {
+            now.extend(self.take_waiting());
+        }
+        now
+    }
+
+    /// What waits, to be moved now.
+    pub(super) fn take_waiting(&mut self) -> Vec<FileIndex> {
+        self.waiting_bytes = 0;
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Forgets what was held of `file`: it changed under our feet.
+    pub(super) fn lose(&mut self, metainfo: &Metainfo, file: FileIndex, place: Place) {
+        for piece in metainfo.geometry().pieces_of(file) {
+            self.missing[file.index()] += u32::from(self.kept.remove(piece));
+        }
+        self.set(file, place);
+        if let Some(at) = self.waiting.iter().position(|waiting| *waiting == file) {
+            self.waiting.swap_remove(at);
+            self.waiting_bytes -= metainfo.file(file).length;
+        }
+        self.finished &= !self.is_selected(file);
+    }
+
+    /// Whether every chosen file stands in its final place.
+    pub(super) fn is_all_moved(&self) -> bool {
+        self.unmoved == 0
+    }
+
+    /// Whether [`Ledger::finish`] was called, and nothing was lost since.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Notes that everything wanted is done, unless some of it was lost again.
+    pub(super) fn finish(&mut self) {
+        self.finished = self.is_all_moved();
+    }
+}

@@ -1,0 +1,203 @@
+//! The bytes of one share on disk: read by position, written only beneath the chosen folder, moved into place when true.
+
+mod holes;
+mod ledger;
+mod open;
+mod place;
+mod read;
+mod recheck;
+mod room;
+mod select;
+mod space;
+mod survey;
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use read::ReadFault;
+pub use room::known_metainfo;
+
+use super::beneath::{Beneath, below_target, local};
+use super::handles::{Handle, Handles};
+use super::stamp::Stamp;
+use crate::content::{Block, FileIndex, Metainfo, PieceIndex, PieceSet};
+use ledger::{Ledger, Place};
+use room::Room;
+
+pub(super) use room::ROOM;
+
+/// How a download is laid down.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The folder below which everything is written.
+    pub dir: PathBuf,
+    /// Globs over paths below the share's folder; none = everything.
+    pub select: Vec<String>,
+    /// Whether a file that is there and differs may be replaced.
+    pub force: bool,
+}
+
+/// Why a download cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Not enough room; nothing was written.
+    #[error(
+        "'{dir}' has {free} bytes free, and {needed} more are needed: make room or choose another folder with -o"
+    )]
+    NoSpace {
+        /// Where.
+        dir: String,
+        /// Needed.
+        needed: u64,
+        /// Free.
+        free: u64,
+    },
+    /// A file that is there and differs; it was not touched.
+    #[error(
+        "'{path}' is there already and differs: move it away, choose another folder with -o, or replace it with --force"
+    )]
+    WouldOverwrite {
+        /// Which, escaped.
+        path: String,
+    },
+    /// Another process downloads the same share here.
+    #[error(
+        "process {pid} already downloads this share into '{dir}': stop it, or choose another folder with -o"
+    )]
+    Locked {
+        /// Who.
+        pid: String,
+        /// Where.
+        dir: String,
+    },
+    /// A pattern that is none, or that no file matches; a path through a link; a name that cannot be held here.
+    #[error("{0}")]
+    Refused(String),
+    /// The disk failed.
+    #[error("{doing} '{path}': {error}")]
+    Io {
+        /// As in "cannot write".
+        doing: &'static str,
+        /// Which, escaped.
+        path: String,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// The bytes of one share. Shared between threads; every call blocks, so call it off the async threads.
+///
+/// What is unfinished lies in `DIR/.minibit/<share id>/`, locked as long as this value lives. Dropping it leaves
+/// that room for a later run, or takes it away when everything wanted stands in its final place.
+#[derive(Debug)]
+pub struct Store {
+    metainfo: Arc<Metainfo>,
+    wanted: PieceSet,
+    base: Beneath,
+    /// Where a person finds the share.
+    path: PathBuf,
+    ledger: Mutex<Ledger>,
+    handles: Handles,
+    /// None for content that is shared from where it lies.
+    download: Option<Download>,
+}
+
+/// What only a download has.
+#[derive(Debug)]
+struct Download {
+    room: Room,
+    force: bool,
+    /// Whether everything was chosen, empty folders included.
+    is_whole: bool,
+}
+
+impl Store {
+    /// Content that lies there already: `base` is the shared folder, or the folder that holds the single file.
+    pub(super) fn source(metainfo: Arc<Metainfo>, base: Beneath, path: PathBuf, stamps: Vec<Stamp>) -> Store {
+        let wanted = PieceSet::full(metainfo.geometry().piece_count());
+        let ledger = Mutex::new(Ledger::source(metainfo.geometry(), stamps));
+        Store { metainfo, wanted, base, path, ledger, handles: Handles::default(), download: None }
+    }
+
+    /// What it describes.
+    pub fn metainfo(&self) -> &Arc<Metainfo> {
+        &self.metainfo
+    }
+
+    /// The pieces of the files that were selected.
+    pub fn wanted(&self) -> &PieceSet {
+        &self.wanted
+    }
+
+    /// Where a person finds the share: the file, or its folder.
+    pub fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    /// Writes `bytes` by position into the file in the making. What is verified already is left as it is.
+    pub fn write(&self, block: Block, bytes: &[u8]) -> Result<(), StoreError> {
+        assert_eq!(bytes.len(), block.length as usize, "a block fills its place");
+        let (file, start) = self.metainfo.geometry().place(block.piece);
+        {
+            let ledger = self.ledger();
+            if ledger.kept().contains(block.piece) || ledger.place(file) != Place::Making {
+                return Ok(());
+            }
+        }
+        let handle = self.making(file)?;
+        let written = handle.file.write_all_at(bytes, start + u64::from(block.start));
+        written.map_err(|error| self.download().room.failed_file("cannot write", file, error))
+    }
+
+    /// The open file in the making.
+    fn making(&self, file: FileIndex) -> Result<Arc<Handle>, StoreError> {
+        if let Some(handle) = self.handles.get(file) {
+            return Ok(handle);
+        }
+        let begun = self.download().room.begin(file, self.metainfo.file(file).length)?;
+        Ok(self.handles.put(file, begun))
+    }
+
+    /// Counts a piece whose every byte is verified and written. A file whose last piece this is is synced and moved into
+    /// place, small files in groups: at the latest when the last one wanted is kept, or at `flush`.
+    pub fn keep(&self, piece: PieceIndex) -> Result<(), StoreError> {
+        let group = {
+            let mut ledger = self.ledger();
+            if !ledger.keep(self.metainfo.geometry(), piece) {
+                return Ok(());
+            }
+            let file = self.metainfo.geometry().place(piece).0;
+            ledger.complete(file, self.metainfo.file(file).length)
+        };
+        self.move_into_place(&group)
+    }
+
+    /// Syncs and moves what is complete and still waits for its group.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        let group = self.ledger().take_waiting();
+        self.move_into_place(&group)
+    }
+
+    /// Whether every wanted file stands in its final place.
+    pub fn is_finished(&self) -> bool {
+        self.ledger().is_finished()
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn download(&self) -> &Download {
+        self.download.as_ref().expect("what is shared from where it lies is complete and never written")
+    }
+
+    /// Where `file` stands, seen from the base.
+    fn below_base(&self, file: FileIndex) -> PathBuf {
+        match self.download {
+            Some(_) => below_target(&self.metainfo, file),
+            None => local(&self.metainfo.file(file).path.0),
+        }
+    }
+}

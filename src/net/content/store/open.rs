@@ -1,0 +1,112 @@
+//! Begins a download, or goes on with one: what is in the way is refused, what is there verified, what is missing must fit.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use super::ledger::{Ledger, Place};
+use super::recheck::Recheck;
+use super::room::{ROOM, Room};
+use super::survey::Survey;
+use super::{Download, Handles, Plan, Store, StoreError, select, space};
+use crate::content::{FileIndex, Metainfo, PieceSet};
+use crate::net::content::Progress;
+use crate::net::content::beneath::{Beneath, below_target, local, shown};
+
+impl Store {
+    /// Prepares a download: lock, folders, a check of what is there already (on every core), a check of the free space.
+    /// Gives the store and what is verified. Files that are already in their final place and right are adopted.
+    pub fn open(
+        plan: &Plan,
+        metainfo: Arc<Metainfo>,
+        progress: Progress<'_>,
+    ) -> Result<(Store, PieceSet), StoreError> {
+        let selected = select::selected(&metainfo, &plan.select)?;
+        if local([metainfo.name()]) == Path::new(ROOM) {
+            let why = "downloads keep what is unfinished under that name; the share cannot be stored";
+            return Err(StoreError::Refused(format!("the share is named '{ROOM}': {why}")));
+        }
+        let base = enter(plan, &metainfo, &selected)?;
+        let room = Room::enter(&base, metainfo.share())?;
+        let mut ledger = Ledger::new(metainfo.geometry(), selected);
+        let survey = Survey::take(&metainfo, &base, &room, &ledger, plan.force)?;
+        space::check(&plan.dir, survey.needed(&metainfo, &ledger, |file| survey.is_candidate(file)))?;
+        let recheck = Recheck { metainfo: &metainfo, base: &base, room: &room, survey: &survey, progress };
+        recheck.run(&mut ledger)?;
+        refuse_what_differs(&metainfo, &base, &survey, &ledger, plan.force)?;
+        space::check(&plan.dir, survey.needed(&metainfo, &ledger, |file| is_final(&ledger, file)))?;
+        room.note(&metainfo)?;
+        room.stay();
+        mend(&metainfo, &room, &survey, &ledger)?;
+        let store = Store::downloading(plan, metainfo, base, room, ledger);
+        store.complete_what_is_whole()?;
+        store.move_into_place(&[])?;
+        let held = store.ledger().kept().clone();
+        Ok((store, held))
+    }
+
+    fn downloading(plan: &Plan, metainfo: Arc<Metainfo>, base: Beneath, room: Room, ledger: Ledger) -> Store {
+        let geometry = metainfo.geometry();
+        let mut wanted = PieceSet::empty(geometry.piece_count());
+        for file in geometry.files().filter(|file| ledger.is_selected(*file)) {
+            geometry.pieces_of(file).for_each(|piece| {
+                wanted.insert(piece);
+            });
+        }
+        let path = plan.dir.join(local([metainfo.name()]));
+        let download = Download { room, force: plan.force, is_whole: plan.select.is_empty() };
+        let (handles, ledger) = (Handles::default(), Mutex::new(ledger));
+        Store { metainfo, wanted, base, path, ledger, handles, download: Some(download) }
+    }
+}
+
+/// Opens the folder that downloads go to; makes it where it is missing and everything fits.
+fn enter(plan: &Plan, metainfo: &Metainfo, selected: &[bool]) -> Result<Beneath, StoreError> {
+    let failed = |doing| move |error| StoreError::Io { doing, path: shown(&plan.dir), error };
+    if !plan.dir.exists() {
+        let chosen = metainfo.files().iter().zip(selected).filter(|(_, selected)| **selected);
+        space::check(&plan.dir, chosen.map(|(file, _)| file.length).sum())?;
+        std::fs::create_dir_all(&plan.dir).map_err(failed("cannot make the folder"))?;
+    }
+    Beneath::open(&plan.dir).map_err(failed("cannot open the folder"))
+}
+
+fn is_final(ledger: &Ledger, file: FileIndex) -> bool {
+    matches!(ledger.place(file), Place::Final(_))
+}
+
+/// A chosen file that stands there and turned out to differ is not ours to replace, unless by `force`.
+fn refuse_what_differs(
+    metainfo: &Metainfo,
+    base: &Beneath,
+    survey: &Survey,
+    ledger: &Ledger,
+    force: bool,
+) -> Result<(), StoreError> {
+    let differs = |file: &FileIndex| {
+        ledger.is_selected(*file) && survey.is_candidate(*file) && !is_final(ledger, *file)
+    };
+    match metainfo.geometry().files().find(differs) {
+        Some(file) if !force => {
+            Err(StoreError::WouldOverwrite { path: base.shown(&below_target(metainfo, file)) })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Brings the room in order: nothing of what stands in its final place, nothing of a wrong length. The largest file is
+/// begun at once, so that a file system that cannot hold it says so now and not after gigabytes.
+fn mend(metainfo: &Metainfo, room: &Room, survey: &Survey, ledger: &Ledger) -> Result<(), StoreError> {
+    for (file, bytes) in survey.partials() {
+        if is_final(ledger, file) {
+            room.discard(file)?;
+        } else if bytes != metainfo.file(file).length {
+            room.begin(file, metainfo.file(file).length)?;
+        }
+    }
+    let missing =
+        metainfo.geometry().files().filter(|file| ledger.is_selected(*file) && !is_final(ledger, *file));
+    match missing.max_by_key(|file| metainfo.file(*file).length) {
+        Some(largest) => room.begin(largest, metainfo.file(largest).length).map(drop),
+        None => Ok(()),
+    }
+}

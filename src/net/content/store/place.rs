@@ -1,0 +1,174 @@
+//! Moves whole files into their final place: synced first, small ones in groups, nobody's file overwritten.
+
+use std::collections::BTreeSet;
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use cap_std::fs::Dir;
+
+use super::ledger::{GROUP_FILES_MAX, Place};
+use super::{Store, StoreError, room};
+use crate::content::FileIndex;
+use crate::net::content::beneath::{Standing, local, stands};
+
+impl Store {
+    /// Syncs and moves these whole files; when nothing wanted is left, finishes the download.
+    pub(super) fn move_into_place(&self, files: &[FileIndex]) -> Result<(), StoreError> {
+        files.chunks(GROUP_FILES_MAX).try_for_each(|group| self.move_group(group))?;
+        let is_last = {
+            let ledger = self.ledger();
+            ledger.is_all_moved() && !ledger.is_finished()
+        };
+        if is_last { self.finish() } else { Ok(()) }
+    }
+
+    fn move_group(&self, group: &[FileIndex]) -> Result<(), StoreError> {
+        group.iter().try_for_each(|file| self.seal(*file, group.len() == 1))?;
+        if group.len() > 1 && SYNCS_IN_ONE_GO {
+            // The handle of a folder may be good for paths only; that of a file is good for syncing.
+            let any = self.making(group[0])?;
+            let failed = |error| self.download().room.failed_file("cannot sync", group[0], error);
+            sync_file_system(&any.file).map_err(failed)?;
+        }
+        // A move that is lost with the power leaves the file, synced, in the room: it is moved again. So the folders
+        // are synced but once, in the end.
+        group.iter().try_for_each(|file| self.move_file(*file))
+    }
+
+    /// Sees that the file is there, as executable as it should be and, if it is `alone`, on the disk.
+    fn seal(&self, file: FileIndex, alone: bool) -> Result<(), StoreError> {
+        let entry = self.metainfo.file(file);
+        let room = &self.download().room;
+        if !(alone || entry.executable || entry.length == 0 || !SYNCS_IN_ONE_GO) {
+            return Ok(());
+        }
+        let handle = self.making(file)?;
+        let seal = || -> io::Result<()> {
+            if entry.executable {
+                let mode = handle.file.metadata()?.permissions().mode();
+                // Whoever may read it may execute it.
+                handle.file.set_permissions(Permissions::from_mode(mode | (mode & 0o444) >> 2))?;
+            }
+            if alone || !SYNCS_IN_ONE_GO { handle.file.sync_all() } else { Ok(()) }
+        };
+        seal().map_err(|error| room.failed_file("cannot sync", file, error))
+    }
+
+    fn move_file(&self, file: FileIndex) -> Result<(), StoreError> {
+        let download = self.download();
+        let stamp = match download.room.look(file)? {
+            Some((stamp, _)) if stamp.bytes == self.metainfo.file(file).length => stamp,
+            _ => {
+                let gone = io::Error::other("it was changed or taken away: try again");
+                return Err(download.room.failed_file("cannot move", file, gone));
+            }
+        };
+        let to = self.below_base(file);
+        let folder = self.base.make_folder(to.parent().unwrap_or(Path::new("")))?;
+        let name = Path::new(to.file_name().expect("a file has a name"));
+        // Held from one to the other: a reader that looks again must not find it in neither place.
+        let mut ledger = self.ledger();
+        let moved = rename(download.room.partial(), &room::name(file), &folder, name, download.force);
+        moved.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => StoreError::WouldOverwrite { path: self.base.shown(&to) },
+            _ => StoreError::Io { doing: "cannot move into place", path: self.base.shown(&to), error },
+        })?;
+        ledger.stand(self.metainfo.geometry(), file, stamp);
+        drop(ledger);
+        self.handles.forget(file);
+        Ok(())
+    }
+
+    /// Makes the folders that hold nothing; the room is no longer needed.
+    fn finish(&self) -> Result<(), StoreError> {
+        let top = local([self.metainfo.name()]);
+        if !self.metainfo.is_single_file() {
+            self.base.make_folder(&top)?;
+        }
+        if self.download().is_whole {
+            for folder in self.metainfo.empty_folders() {
+                self.base.make_folder(&top.join(local(&folder.0)))?;
+            }
+        }
+        self.sync_folders()?;
+        self.download().room.vanish();
+        self.ledger().finish();
+        Ok(())
+    }
+
+    /// Makes every move last.
+    fn sync_folders(&self) -> Result<(), StoreError> {
+        let mut folders = BTreeSet::new();
+        for file in self.metainfo.geometry().files().filter(|file| self.ledger().is_selected(*file)) {
+            folders.extend(self.below_base(file).ancestors().skip(1).map(Path::to_owned));
+        }
+        if folders.len() > 1 && SYNCS_IN_ONE_GO {
+            return self.sync_folder(Path::new(""), |folder| sync_file_system(&folder));
+        }
+        folders.iter().try_for_each(|folder| self.sync_folder(folder, |folder| folder.sync_all()))
+    }
+
+    fn sync_folder(&self, folder: &Path, sync: impl Fn(File) -> io::Result<()>) -> Result<(), StoreError> {
+        let Some(dir) = self.base.find_folder(folder)? else { return Ok(()) };
+        let path = self.base.shown(folder);
+        let failed = |error| StoreError::Io { doing: "cannot sync the folder", path, error };
+        dir.open(".").and_then(|folder| sync(folder.into_std())).map_err(failed)
+    }
+
+    /// Lets what is whole already and not in its place wait for its group.
+    pub(super) fn complete_what_is_whole(&self) -> Result<(), StoreError> {
+        for file in self.metainfo.geometry().files() {
+            let (place, whole, selected) = {
+                let ledger = self.ledger();
+                (ledger.place(file), ledger.is_whole(file), ledger.is_selected(file))
+            };
+            if whole && place == Place::Making && (selected || self.may_move(file)?) {
+                let group = self.ledger().complete(file, self.metainfo.file(file).length);
+                self.move_into_place(&group)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a file that was chosen once, and is not now, lies whole in the room and nothing stands in its place.
+    fn may_move(&self, file: FileIndex) -> Result<bool, StoreError> {
+        let is_made = self.download().room.look(file)?.is_some();
+        Ok(is_made && matches!(self.base.look(&self.below_base(file)), Ok(Standing::Nothing)))
+    }
+}
+
+/// Whether one call syncs a group of files, however many.
+const SYNCS_IN_ONE_GO: bool = cfg!(target_os = "linux");
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(any: &File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(any)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(any: &File) -> io::Result<()> {
+    any.sync_all()
+}
+
+/// Renames; an error of kind `AlreadyExists` if something is there and `force` is not given.
+fn rename(from: &Dir, name: &Path, to: &Dir, new_name: &Path, force: bool) -> io::Result<()> {
+    if force {
+        return from.rename(name, to, new_name);
+    }
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use rustix::fs::{RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(from, name, to, new_name, RenameFlags::NOREPLACE) {
+            // Not every file system can promise it.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            outcome => return Ok(outcome?),
+        }
+    }
+    match stands(to, new_name)? {
+        Standing::Nothing => from.rename(name, to, new_name),
+        _ => Err(io::ErrorKind::AlreadyExists.into()),
+    }
+}

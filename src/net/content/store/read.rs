@@ -1,0 +1,128 @@
+//! Reads blocks, and believes no file that is not as it was when its pieces were verified.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use super::Store;
+use super::ledger::Place;
+use crate::content::{Block, FileIndex};
+use crate::net::content::beneath::{Standing, stands};
+use crate::net::content::handles::Handle;
+use crate::net::content::stamp::Stamp;
+
+/// How long an open file is believed to be the one its path leads to.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// Why a block cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadFault {
+    /// The file was changed, replaced or taken away since its pieces were verified.
+    #[error(
+        "'{path}' changed while it was shared: its pieces are no longer served; share it again to serve it as it is now"
+    )]
+    Changed {
+        /// Whose pieces are lost.
+        file: FileIndex,
+        /// Which, escaped.
+        path: String,
+    },
+    /// The disk failed.
+    #[error("cannot read '{path}': {error}")]
+    Io {
+        /// Whose pieces are in doubt.
+        file: FileIndex,
+        /// Which, escaped.
+        path: String,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+impl Store {
+    /// Fills `bytes`, which must be `block.length` long.
+    ///
+    /// After a fault none of the file's pieces is held any more; a download may write and keep them again.
+    pub fn read(&self, block: Block, bytes: &mut [u8]) -> Result<(), ReadFault> {
+        assert_eq!(bytes.len(), block.length as usize, "a block fills its buffer");
+        let (file, start) = self.metainfo.geometry().place(block.piece);
+        let at = start + u64::from(block.start);
+        let place = self.ledger().place(file);
+        let mut outcome = self.read_at(file, place, at, bytes);
+        let place_now = self.ledger().place(file);
+        if outcome.is_err() && place != place_now {
+            // Moved into its final place between the two looks.
+            outcome = self.read_at(file, place_now, at, bytes);
+        }
+        outcome.map_err(|error| self.lose(file, error))
+    }
+
+    fn read_at(&self, file: FileIndex, place: Place, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let handle = match self.handles.get(file) {
+            Some(handle) => handle,
+            None => self.handles.put(file, self.open_to_read(file, place)?),
+        };
+        handle.file.read_exact_at(bytes, at)?;
+        self.check(file, place, &handle)
+    }
+
+    fn open_to_read(&self, file: FileIndex, place: Place) -> io::Result<File> {
+        match (place, &self.download) {
+            (Place::Final(verified), _) => {
+                let opened = self.base.read(&self.below_base(file))?;
+                // Before it is read: it may be anything by now, a pipe too.
+                if Stamp::of(&opened)? == verified { Ok(opened) } else { Err(changed()) }
+            }
+            (Place::Making | Place::Complete, Some(download)) => download.room.open(file),
+            _ => Err(changed()),
+        }
+    }
+
+    /// Whether what was just read is what was verified: looked at after reading, so that nothing slips between.
+    fn check(&self, file: FileIndex, place: Place, handle: &Handle) -> io::Result<()> {
+        let stamp = Stamp::of(&handle.file)?;
+        let is_same = match place {
+            Place::Final(verified) => stamp == verified && self.is_in_place(file, verified, handle)?,
+            _ => stamp.bytes >= self.metainfo.file(file).length,
+        };
+        if is_same { Ok(()) } else { Err(changed()) }
+    }
+
+    /// Whether the path of `file` still leads to it; looked up once in a while.
+    fn is_in_place(&self, file: FileIndex, verified: Stamp, handle: &Handle) -> io::Result<bool> {
+        let mut seen = handle.seen();
+        if seen.elapsed() < BELIEVED {
+            return Ok(true);
+        }
+        *seen = Instant::now();
+        drop(seen);
+        let standing = stands(self.base.dir(), &self.below_base(file))?;
+        Ok(matches!(standing, Standing::File(data) if Stamp::from(&data) == verified))
+    }
+
+    /// What a failed read means; the file is not believed any more.
+    fn lose(&self, file: FileIndex, error: io::Error) -> ReadFault {
+        let path = self.base.shown(&self.below_base(file));
+        let place = if self.download.is_some() { Place::Making } else { Place::Lost };
+        self.handles.forget(file);
+        if !is_change(&error) {
+            return ReadFault::Io { file, path, error };
+        }
+        self.ledger().lose(&self.metainfo, file, place);
+        ReadFault::Changed { file, path }
+    }
+}
+
+fn changed() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+/// Whether it says that the file is not what or where it was, and not that the disk failed.
+fn is_change(error: &io::Error) -> bool {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, UnexpectedEof};
+    let is_link = Errno::from_io_error(error) == Some(Errno::LOOP);
+    is_link || matches!(error.kind(), IsADirectory | NotADirectory | NotFound | UnexpectedEof)
+}

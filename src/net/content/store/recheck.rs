@@ -1,0 +1,129 @@
+//! Verifies what is there already, on every core. Believes nothing but the bytes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+
+use super::StoreError;
+use super::holes;
+use super::ledger::{Ledger, Place};
+use super::room::Room;
+use super::survey::Survey;
+use crate::content::{FileIndex, Metainfo, PieceIndex, PieceSet};
+use crate::net::content::Progress;
+use crate::net::content::beneath::{Beneath, below_target};
+use crate::net::content::hashing::{self, HashFault, Opener, Work};
+use crate::net::content::stamp::Stamp;
+
+/// A look at everything that is there.
+pub(super) struct Recheck<'a> {
+    pub(super) metainfo: &'a Metainfo,
+    pub(super) base: &'a Beneath,
+    pub(super) room: &'a Room,
+    pub(super) survey: &'a Survey,
+    pub(super) progress: Progress<'a>,
+}
+
+impl Recheck<'_> {
+    /// Notes in `ledger` every file that is right where it belongs, and every right piece of the files in the making.
+    pub(super) fn run(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
+        let geometry = self.metainfo.geometry();
+        let finals: Vec<FileIndex> =
+            geometry.files().filter(|file| self.survey.is_candidate(*file)).collect();
+        let stand: Vec<PieceIndex> = finals.iter().flat_map(|file| geometry.pieces_of(*file)).collect();
+        let begun: Vec<PieceIndex> = self.survey.partials().flat_map(|(file, _)| self.begun(file)).collect();
+        let (stand_bytes, begun_bytes) = (self.bytes(&stand), self.bytes(&begun));
+        let total_bytes = stand_bytes + begun_bytes;
+        self.adopt(ledger, &finals, &stand, total_bytes)?;
+        let begun: Vec<PieceIndex> = begun
+            .into_iter()
+            .filter(|piece| ledger.place(geometry.place(*piece).0) == Place::Making)
+            .collect();
+        self.go_on(ledger, &begun, total_bytes);
+        Ok(())
+    }
+
+    fn bytes(&self, pieces: &[PieceIndex]) -> u64 {
+        pieces.iter().map(|piece| u64::from(self.metainfo.geometry().length(*piece))).sum()
+    }
+
+    /// The pieces of a file in the making that anything was written of.
+    fn begun(&self, file: FileIndex) -> Vec<PieceIndex> {
+        let geometry = self.metainfo.geometry();
+        let pieces: Vec<PieceIndex> = geometry.pieces_of(file).collect();
+        match self.room.open(file) {
+            Ok(opened) => holes::begun(&opened, &pieces, u64::from(geometry.piece_bytes())),
+            Err(_) => pieces,
+        }
+    }
+
+    fn adopt(
+        &self,
+        ledger: &mut Ledger,
+        finals: &[FileIndex],
+        pieces: &[PieceIndex],
+        total_bytes: u64,
+    ) -> Result<(), StoreError> {
+        let open = |file: FileIndex| -> io::Result<(File, Stamp)> {
+            let stamp = self.survey.candidate(file).ok_or(io::ErrorKind::NotFound)?;
+            Ok((self.base.read(&below_target(self.metainfo, file))?, stamp))
+        };
+        let (right, faults) = self.check(pieces, 0, total_bytes, &open);
+        for file in finals.iter().filter(|file| !faults.contains_key(file)) {
+            let is_right = self.metainfo.geometry().pieces_of(*file).all(|piece| right.contains(piece));
+            if let Some(stamp) = self.survey.candidate(*file).filter(|_| is_right) {
+                ledger.stand(self.metainfo.geometry(), *file, stamp);
+            }
+        }
+        self.refuse_unreadable(ledger, faults)
+    }
+
+    /// A chosen file that cannot be read is not known to differ.
+    fn refuse_unreadable(
+        &self,
+        ledger: &Ledger,
+        faults: BTreeMap<FileIndex, HashFault>,
+    ) -> Result<(), StoreError> {
+        for (file, fault) in faults {
+            if let (HashFault::Unreadable(error), true) = (fault, ledger.is_selected(file)) {
+                let path = self.base.shown(&below_target(self.metainfo, file));
+                return Err(StoreError::Io { doing: "cannot read", path, error });
+            }
+        }
+        Ok(())
+    }
+
+    fn go_on(&self, ledger: &mut Ledger, pieces: &[PieceIndex], total_bytes: u64) {
+        let open = |file: FileIndex| -> io::Result<(File, Stamp)> {
+            let opened = self.room.open(file)?;
+            let stamp = Stamp::of(&opened)?;
+            Ok((opened, stamp))
+        };
+        let (right, faults) = self.check(pieces, total_bytes - self.bytes(pieces), total_bytes, &open);
+        let geometry = self.metainfo.geometry();
+        for piece in right.iter().filter(|piece| !faults.contains_key(&geometry.place(*piece).0)) {
+            ledger.keep(geometry, piece);
+        }
+    }
+
+    /// The right ones among `pieces`, and the files that could not be read or did not hold still.
+    fn check(
+        &self,
+        pieces: &[PieceIndex],
+        done_bytes: u64,
+        total_bytes: u64,
+        open: &impl Opener,
+    ) -> (PieceSet, BTreeMap<FileIndex, HashFault>) {
+        let geometry = self.metainfo.geometry();
+        let progress = self.progress;
+        let work = Work { geometry, pieces, stop_at_fault: false, progress, done_bytes, total_bytes };
+        let hashes = hashing::hash(&work, open);
+        let mut right = PieceSet::empty(geometry.piece_count());
+        for (piece, digest) in pieces.iter().zip(&hashes.digests) {
+            if *digest == Some(self.metainfo.piece_hash(*piece)) {
+                right.insert(*piece);
+            }
+        }
+        (right, hashes.faults)
+    }
+}

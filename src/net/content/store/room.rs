@@ -1,0 +1,210 @@
+//! `DIR/.minibit/<share id>/`: the lock, the description and the files in the making of one download.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cap_std::fs::{Dir, MetadataExt, OpenOptions};
+
+use super::StoreError;
+use crate::content::metainfo::METAINFO_BYTES_MAX;
+use crate::content::{FileIndex, Metainfo};
+use crate::ids::ShareId;
+use crate::net::content::beneath::{Beneath, Standing, plain, shown, stands};
+use crate::net::content::stamp::Stamp;
+
+/// The folder of everything unfinished, in the folder that downloads go to.
+pub(in crate::net::content) const ROOM: &str = ".minibit";
+
+const LOCK: &str = "lock";
+const METAINFO: &str = "metainfo";
+const METAINFO_NEW: &str = "metainfo.new";
+const PARTIAL: &str = "partial";
+/// How often the lock is tried again when its file is taken away in the same moment.
+const LOCK_TRIES_MAX: usize = 16;
+const PID_BYTES_MAX: u64 = 20;
+
+/// The room of one download, ours alone as long as this value lives.
+#[derive(Debug)]
+pub(super) struct Room {
+    target: Dir,
+    below: PathBuf,
+    path: PathBuf,
+    dir: Dir,
+    partial: Dir,
+    /// Locked; the system unlocks it when it is closed, however the process ends.
+    _lock: File,
+    /// Whether to leave the room as it is at the end, to go on from.
+    stay: AtomicBool,
+}
+
+/// The description of a share whose download was begun in `dir`, if it is there and true: a later run needs no
+/// peer to tell it.
+pub fn known_metainfo(dir: &Path, share: ShareId) -> Option<Metainfo> {
+    let room = Beneath::open(dir).ok()?.find_folder(&below(share)).ok()??;
+    let file = room.open_with(METAINFO, plain(OpenOptions::new().read(true))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(METAINFO_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
+    Metainfo::parse(&bytes).ok().filter(|metainfo| metainfo.share() == share)
+}
+
+fn below(share: ShareId) -> PathBuf {
+    Path::new(ROOM).join(share.to_string())
+}
+
+impl Room {
+    /// Enters and locks the room of `share`, making it where there is none. Unless told to [`Room::stay`],
+    /// a room made here is taken away again.
+    pub(super) fn enter(target: &Beneath, share: ShareId) -> Result<Room, StoreError> {
+        let below = below(share);
+        let path = target.full(&below);
+        let failed = |error| StoreError::Io { doing: "cannot prepare", path: shown(&path), error };
+        let is_new = target.find_folder(&below)?.is_none();
+        for _ in 0..LOCK_TRIES_MAX {
+            let dir = target.make_folder(&below)?;
+            let Some(lock) = locked(&dir, target.full(Path::new("")).as_path(), failed)? else { continue };
+            let partial = target.make_folder(&below.join(PARTIAL))?;
+            let target = target.dir().try_clone().map_err(failed)?;
+            let stay = AtomicBool::new(!is_new);
+            return Ok(Room { target, below, path, dir, partial, _lock: lock, stay });
+        }
+        Err(StoreError::Locked { pid: "?".to_owned(), dir: target.shown(Path::new("")) })
+    }
+
+    /// From now on the room outlives us, unless [`Room::vanish`] follows.
+    pub(super) fn stay(&self) {
+        self.stay.store(true, Ordering::Relaxed);
+    }
+
+    /// At the end, takes the room away if nothing in the making is left in it.
+    pub(super) fn vanish(&self) {
+        self.stay.store(false, Ordering::Relaxed);
+    }
+
+    /// Keeps the description for later runs.
+    pub(super) fn note(&self, metainfo: &Metainfo) -> Result<(), StoreError> {
+        let known = self.dir.read(METAINFO).is_ok_and(|bytes| bytes == metainfo.served_bytes());
+        let note = || -> io::Result<()> {
+            let mut options = OpenOptions::new();
+            let mut file =
+                self.dir.open_with(METAINFO_NEW, plain(options.write(true).create(true).truncate(true)))?;
+            file.write_all(metainfo.served_bytes())?;
+            file.sync_all()?;
+            self.dir.rename(METAINFO_NEW, &self.dir, METAINFO)
+        };
+        if known { Ok(()) } else { note() }.map_err(|error| self.failed("cannot write", METAINFO, error))
+    }
+
+    /// Where the files in the making lie.
+    pub(super) fn partial(&self) -> &Dir {
+        &self.partial
+    }
+
+    /// What there is of `file`: its stamp, and the bytes it takes on the disk.
+    pub(super) fn look(&self, file: FileIndex) -> Result<Option<(Stamp, u64)>, StoreError> {
+        match stands(&self.partial, &name(file)) {
+            Ok(Standing::File(data)) => Ok(Some((Stamp::from(&data), data.blocks().saturating_mul(512)))),
+            Ok(Standing::Nothing) => Ok(None),
+            Ok(_) => {
+                let path = shown(&self.path_of(file));
+                Err(StoreError::Refused(format!("'{path}' is no file of ours: take it away and try again")))
+            }
+            Err(error) => Err(self.failed_file("cannot look at", file, error)),
+        }
+    }
+
+    /// Opens what there is of `file`.
+    pub(super) fn open(&self, file: FileIndex) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        Ok(self.partial.open_with(name(file), plain(options.read(true).write(true)))?.into_std())
+    }
+
+    /// Opens `file` in the making, begun if need be, `bytes` long and without a byte on the disk where it can be.
+    pub(super) fn begin(&self, file: FileIndex, bytes: u64) -> Result<File, StoreError> {
+        let begin = || -> io::Result<File> {
+            let mut options = OpenOptions::new();
+            let options = plain(options.read(true).write(true).create(true));
+            let begun = self.partial.open_with(name(file), options)?.into_std();
+            if begun.metadata()?.len() != bytes {
+                begun.set_len(bytes)?;
+            }
+            Ok(begun)
+        };
+        begin().map_err(|error| self.failed_file("cannot make", file, error))
+    }
+
+    /// Takes away what there is of `file`.
+    pub(super) fn discard(&self, file: FileIndex) -> Result<(), StoreError> {
+        self.partial.remove_file(name(file)).map_err(|error| self.failed_file("cannot remove", file, error))
+    }
+
+    /// The error of doing something with a file in the making.
+    pub(super) fn failed_file(&self, doing: &'static str, file: FileIndex, error: io::Error) -> StoreError {
+        StoreError::Io { doing, path: shown(&self.path_of(file)), error }
+    }
+
+    fn path_of(&self, file: FileIndex) -> PathBuf {
+        self.path.join(PARTIAL).join(name(file))
+    }
+
+    fn failed(&self, doing: &'static str, name: &str, error: io::Error) -> StoreError {
+        StoreError::Io { doing, path: shown(&self.path.join(name)), error }
+    }
+}
+
+/// The name of `file` in the making.
+pub(super) fn name(file: FileIndex) -> PathBuf {
+    PathBuf::from(file.index().to_string())
+}
+
+impl Drop for Room {
+    /// Nothing here can be reported, nor does it matter: a room that is left over is entered again.
+    fn drop(&mut self) {
+        if *self.stay.get_mut() || self.dir.remove_dir(PARTIAL).is_err() {
+            return;
+        }
+        for name in [METAINFO_NEW, METAINFO, LOCK] {
+            let _ = self.dir.remove_file(name);
+        }
+        if self.target.remove_dir(&self.below).is_ok() {
+            let _ = self.target.remove_dir(ROOM);
+        }
+    }
+}
+
+/// The lock of the room at `dir`, with our number in it; none if its file was taken away in the same moment.
+fn locked(
+    dir: &Dir,
+    target: &Path,
+    failed: impl Fn(io::Error) -> StoreError,
+) -> Result<Option<File>, StoreError> {
+    let mut options = OpenOptions::new();
+    let options = plain(options.read(true).write(true).create(true));
+    let mut file = match dir.open_with(LOCK, options) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(&failed)?.into_std(),
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(StoreError::Locked { pid: holder(&mut file), dir: shown(target) });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    let ours = Stamp::of(&file).map_err(&failed)?;
+    let still_there = |data: cap_std::fs::Metadata| Stamp::from(&data) == ours;
+    if !dir.symlink_metadata(LOCK).is_ok_and(still_there) {
+        return Ok(None);
+    }
+    file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(&failed)?;
+    Ok(Some(file))
+}
+
+/// The number that the process holding the lock wrote into it.
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    let _ = file.take(PID_BYTES_MAX).read_to_string(&mut text);
+    let is_number = !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+    if is_number { text } else { "?".to_owned() }
+}

@@ -1,0 +1,149 @@
+//! Finds what a folder holds: files, empty folders, and what is neither. Reads no file.
+
+use std::collections::BTreeSet;
+use std::fs::{FileType, Metadata};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::ScanError;
+use super::beneath::{original, shown};
+use super::stamp::Stamp;
+use super::store::ROOM;
+use crate::content::geometry::FILES_MAX;
+use crate::content::{Name, TreePath};
+
+/// The deepest path in a share, in components (wire.md).
+const DEPTH_MAX: usize = 100;
+/// The most things left out that are named one by one.
+const NAMED_MAX: usize = 100;
+/// The owner may execute it: what BEP 47's `x` and libtorrent mean.
+const OWNER_EXECUTES: u32 = 0o100;
+
+/// One file, not yet read.
+#[derive(Debug)]
+pub(super) struct FoundFile {
+    pub(super) path: TreePath,
+    pub(super) stamp: Stamp,
+    pub(super) executable: bool,
+}
+
+impl FoundFile {
+    pub(super) fn new(path: TreePath, data: &Metadata) -> FoundFile {
+        FoundFile { path, stamp: Stamp::from(data), executable: data.mode() & OWNER_EXECUTES != 0 }
+    }
+}
+
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// In the order of the file tree.
+    pub(super) files: Vec<FoundFile>,
+    pub(super) empty_folders: Vec<TreePath>,
+    pub(super) warnings: Vec<String>,
+    skipped: usize,
+}
+
+/// Looks through the folder at `root`.
+pub(super) fn walk(root: &Path, skip_special: bool) -> Result<Found, ScanError> {
+    let mut found = Found::default();
+    let mut childless = BTreeSet::new();
+    let ours = root.join(ROOM);
+    let mut entries = WalkDir::new(root).min_depth(1).into_iter();
+    while let Some(entry) = entries.next() {
+        let entry = entry.map_err(|error| unreadable(root, error))?;
+        if entry.path() == ours {
+            found
+                .warnings
+                .push(format!("'{}' is left out: downloads keep what is unfinished there", shown(&ours)));
+            entries.skip_current_dir();
+            continue;
+        }
+        found.meet(root, &entry, skip_special, &mut childless)?;
+    }
+    found.finish(root, &childless)
+}
+
+impl Found {
+    fn meet(
+        &mut self,
+        root: &Path,
+        entry: &DirEntry,
+        skip_special: bool,
+        childless: &mut BTreeSet<PathBuf>,
+    ) -> Result<(), ScanError> {
+        let (path, kind) = (entry.path(), entry.file_type());
+        if entry.depth() > DEPTH_MAX {
+            return Err(refused(path, "lies deeper than 100 folders: a share cannot hold that"));
+        }
+        if !kind.is_dir() && !kind.is_file() {
+            return self.special(path, kind, skip_special);
+        }
+        childless.remove(path.parent().expect("an entry lies in a folder"));
+        if kind.is_dir() {
+            childless.insert(path.to_owned());
+        } else {
+            let data = entry.metadata().map_err(|error| unreadable(path, error))?;
+            self.files.push(FoundFile::new(below(root, path)?, &data));
+        }
+        if self.files.len().max(childless.len()) > FILES_MAX as usize {
+            return Err(refused(
+                root,
+                "holds more than 1,048,576 files or empty folders: share its parts one by one",
+            ));
+        }
+        Ok(())
+    }
+
+    fn special(&mut self, path: &Path, kind: FileType, skip_special: bool) -> Result<(), ScanError> {
+        let what = what(kind);
+        if !skip_special {
+            let why = format!(
+                "is {what}, which cannot be shared: take it away, or leave it out with --skip-special"
+            );
+            return Err(refused(path, &why));
+        }
+        self.skipped += 1;
+        if self.skipped <= NAMED_MAX {
+            self.warnings.push(format!("'{}' is left out: it is {what}", shown(path)));
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, root: &Path, childless: &BTreeSet<PathBuf>) -> Result<Found, ScanError> {
+        if self.skipped > NAMED_MAX {
+            self.warnings.push(format!("{} more were left out as well", self.skipped - NAMED_MAX));
+        }
+        self.empty_folders = childless.iter().map(|path| below(root, path)).collect::<Result<_, _>>()?;
+        self.files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(self)
+    }
+}
+
+fn below(root: &Path, path: &Path) -> Result<TreePath, ScanError> {
+    let below = path.strip_prefix(root).expect("an entry lies beneath its root");
+    let names = below.iter().map(original);
+    let names: Result<Vec<Name>, _> = names.collect();
+    names.map(TreePath).map_err(|bad| refused(path, &format!("cannot be shared: {bad}; rename it")))
+}
+
+fn what(kind: FileType) -> &'static str {
+    match () {
+        () if kind.is_symlink() => "a symbolic link",
+        () if kind.is_fifo() => "a named pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    }
+}
+
+/// One line about what stands at `path`.
+pub(super) fn refused(path: &Path, why: &str) -> ScanError {
+    ScanError::Refused(format!("'{}' {why}", shown(path)))
+}
+
+fn unreadable(path: &Path, error: walkdir::Error) -> ScanError {
+    let path = shown(error.path().unwrap_or(path));
+    ScanError::Unreadable { path, error: io::Error::from(error) }
+}

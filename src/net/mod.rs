@@ -1,0 +1,3 @@
+//! The shell: the only rooms that name sockets, files, tasks and clocks.
+
+pub mod content;

@@ -1,0 +1,170 @@
+//! Content that changes under our feet: it is said so, and never served.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{FileExt, symlink};
+use std::path::Path;
+
+use minibit::net::content::{ReadFault, Store, StoreError};
+
+use crate::support::*;
+
+fn first_block(store: &Store) -> Result<Vec<u8>, ReadFault> {
+    let first = store.metainfo().geometry().pieces().next().expect("a piece");
+    let mut bytes = vec![0; 16 * 1024];
+    store.read(blocks(store, first)[0], &mut bytes).map(|()| bytes)
+}
+
+fn overwrite(file: &Path) {
+    OpenOptions::new()
+        .write(true)
+        .open(file)
+        .expect("a disk that works")
+        .write_all_at(b"new", 0)
+        .expect("a disk that works");
+}
+
+fn is_change_of(outcome: Result<Vec<u8>, ReadFault>, name: &str) -> bool {
+    matches!(outcome, Err(ReadFault::Changed { path, .. }) if path.ends_with(name))
+}
+
+type Change = fn(&Path);
+
+const CHANGES: [(&str, Change); 7] = [
+    ("overwritten", overwrite),
+    ("truncated", |file| {
+        OpenOptions::new()
+            .write(true)
+            .open(file)
+            .expect("a disk that works")
+            .set_len(20_000)
+            .expect("a disk that works")
+    }),
+    ("grown", |file| {
+        OpenOptions::new()
+            .write(true)
+            .open(file)
+            .expect("a disk that works")
+            .set_len(90_000)
+            .expect("a disk that works")
+    }),
+    ("taken away", |file| fs::remove_file(file).expect("a disk that works")),
+    ("made a folder", |file| {
+        fs::remove_file(file).expect("a disk that works");
+        fs::create_dir(file).expect("a disk that works");
+    }),
+    ("made a link", |file| {
+        fs::rename(file, file.with_extension("old")).expect("a disk that works");
+        symlink(file.with_extension("old"), file).expect("a disk that works");
+    }),
+    ("replaced by its like", |file| {
+        fs::rename(file, file.with_extension("old")).expect("a disk that works");
+        put(file, &content("a", 70_000));
+    }),
+];
+
+#[test]
+fn a_file_changed_before_it_is_first_served_is_not_served() {
+    for (how, change) in CHANGES {
+        let world = world(&[("a", 70_000), ("b", 20_000)]);
+        let shared = share(&world.there);
+        change(&world.there.join("a"));
+        assert!(is_change_of(first_block(&shared.store), "tree/a"), "{how}");
+    }
+}
+
+#[test]
+fn a_file_changed_in_place_while_it_is_served_is_not_served_any_more() {
+    for (how, change) in &CHANGES[..3] {
+        let world = world(&[("a", 70_000)]);
+        let shared = share(&world.there);
+        assert_eq!(first_block(&shared.store).unwrap(), content("a", 16 * 1024));
+        change(&world.there.join("a"));
+        assert!(is_change_of(first_block(&shared.store), "tree/a"), "{how}");
+        assert!(is_change_of(first_block(&shared.store), "tree/a"), "and not the next time either");
+    }
+}
+
+#[test]
+fn a_changed_file_does_not_hurt_the_others() {
+    let world = world(&[("a", 70_000), ("b", 20_000)]);
+    let shared = share(&world.there);
+    overwrite(&world.there.join("a"));
+    assert!(first_block(&shared.store).is_err());
+    let last = shared.metainfo.geometry().pieces().last().unwrap();
+    let mut bytes = vec![0; 16 * 1024];
+    shared.store.read(blocks(&shared.store, last)[0], &mut bytes).unwrap();
+    assert_eq!(bytes, content("b", 16 * 1024));
+}
+
+#[test]
+fn a_chmod_is_no_change() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = world(&[("a", 70_000)]);
+    let shared = share(&world.there);
+    fs::set_permissions(world.there.join("a"), fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(first_block(&shared.store).is_ok());
+}
+
+#[test]
+fn a_downloaded_file_that_is_taken_away_can_be_fetched_again() {
+    let world = world(&[("a", 70_000), ("b", 5)]);
+    let shared = share(&world.there);
+    let store = download(&shared, &world.here);
+    fs::remove_file(world.here.join("tree/a")).unwrap();
+    assert!(is_change_of(first_block(&store), "tree/a"));
+    assert!(!store.is_finished());
+    let a = store.metainfo().geometry().files().next().unwrap();
+    store.metainfo().geometry().pieces_of(a).for_each(|piece| copy_piece(&shared.store, &store, piece));
+    assert!(store.is_finished());
+    drop(store);
+    assert_eq!(listing(&world.here.join("tree")), listing(&world.there));
+}
+
+#[test]
+fn a_downloaded_file_that_was_edited_is_not_overwritten() {
+    let world = world(&[("a", 10_000)]);
+    let shared = share(&world.there);
+    let store = download(&shared, &world.here);
+    overwrite(&world.here.join("tree/a"));
+    let piece = store.wanted().iter().next().unwrap();
+    let block = blocks(&store, piece)[0];
+    assert!(matches!(store.read(block, &mut vec![0; 10_000]), Err(ReadFault::Changed { .. })));
+    store.write(block, &content("a", 10_000)).unwrap();
+    assert!(matches!(store.keep(piece), Err(StoreError::WouldOverwrite { .. })));
+    assert!(fs::read(world.here.join("tree/a")).unwrap().starts_with(b"new"));
+}
+
+#[test]
+fn a_file_in_the_making_that_is_cut_short_is_noticed() {
+    let world = world(&[("a", 70_000)]);
+    let shared = share(&world.there);
+    let (store, _) = open(&plan(&world.here), &shared);
+    copy_piece(&shared.store, &store, store.wanted().iter().next().unwrap());
+    assert!(first_block(&store).is_ok());
+    OpenOptions::new().write(true).open(partial(&world.here, &shared, 0)).unwrap().set_len(20_000).unwrap();
+    assert!(is_change_of(first_block(&store), "tree/a"));
+}
+
+#[test]
+fn more_files_than_handles_are_served_in_any_order() {
+    let files: Vec<(String, usize)> = (0..100).map(|i| (format!("{i}"), 100)).collect();
+    let files: Vec<(&str, usize)> = files.iter().map(|(path, bytes)| (path.as_str(), *bytes)).collect();
+    let world = world(&files);
+    let shared = share(&world.there);
+    for _ in 0..2 {
+        for piece in shared.metainfo.geometry().pieces() {
+            let file = shared.metainfo.geometry().place(piece).0;
+            let mut bytes = vec![0; 100];
+            shared.store.read(blocks(&shared.store, piece)[0], &mut bytes).unwrap();
+            assert_eq!(bytes, content(&shared.metainfo.file(file).path.to_string(), 100));
+        }
+    }
+    #[cfg(target_os = "linux")]
+    assert!(open_files_below(&world.there.canonicalize().unwrap()) <= 32);
+}
+
+#[cfg(target_os = "linux")]
+fn open_files_below(folder: &Path) -> usize {
+    let links = fs::read_dir("/proc/self/fd").expect("a list of open files").filter_map(Result::ok);
+    links.filter(|link| fs::read_link(link.path()).is_ok_and(|to| to.starts_with(folder))).count()
+}

@@ -1,0 +1,11 @@
+//! Stories of content on real disks: shared, laid down, gone on with, changed under our feet, checked.
+
+#![cfg(feature = "net")]
+
+mod begin;
+mod changes;
+mod finish;
+mod resume;
+mod scan;
+mod support;
+mod verify;
