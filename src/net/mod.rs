@@ -1,3 +1,17 @@
 //! The shell: the only rooms that name sockets, files, tasks and clocks.
 
+mod accept;
+mod clock;
 pub mod content;
+mod dial;
+pub mod driver;
+mod jobs;
+mod link;
+mod listen;
+mod offload;
+mod pool;
+mod serve;
+mod shelf;
+
+pub use driver::{Desk, RunError, run};
+pub use listen::{listen, own_addresses};

@@ -1,0 +1,113 @@
+//! What the driver starts and does not wait for, and what became of it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+use super::accept::Guest;
+use super::content::{Plan, Store, StoreError};
+use super::dial::dial;
+use super::offload::offload;
+use super::pool::Buffer;
+use crate::content::{Block, Metainfo, PieceIndex, PieceSet};
+use crate::ids::{Endpoint, ShareId};
+
+/// Writes under way at once; the pool bounds how many wait.
+pub(crate) const WRITES_MAX: usize = 4;
+/// How far a check goes on before it is told of again.
+const CHECK_STEP_BYTES: u64 = 1024 * 1024;
+
+/// Where a check stands: bytes looked at and bytes in all; none while nothing is checked.
+pub(crate) type Checking = watch::Sender<Option<(u64, u64)>>;
+
+/// What became of a task.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// Nothing that the driver waits for.
+    Task,
+    /// Of a dial; no guest where it came to nothing.
+    Dialled { share: ShareId, endpoint: Endpoint, guest: Option<Guest> },
+    /// Of a write.
+    Wrote { share: ShareId, block: Block, outcome: Result<(), StoreError> },
+    /// Of the pieces counted; whether the share now stands in its place.
+    Kept { share: ShareId, outcome: Result<bool, StoreError> },
+    /// Of a download's beginning.
+    Prepared { share: ShareId, outcome: Result<Prepared, StoreError> },
+}
+
+/// A download that can go on.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) store: Arc<Store>,
+    pub(crate) held: PieceSet,
+    pub(crate) is_finished: bool,
+}
+
+/// Dials; without a seat it comes to nothing at once.
+pub(crate) async fn connect(share: ShareId, endpoint: Endpoint, seat: Option<OwnedSemaphorePermit>) -> Done {
+    let guest = match seat {
+        Some(seat) => dial(&endpoint).await.ok().and_then(|stream| Guest::new(stream, seat)),
+        None => None,
+    };
+    Done::Dialled { share, endpoint, guest }
+}
+
+/// Writes `bytes`; their room in the pool is free again when that is done.
+pub(crate) async fn write(
+    store: Arc<Store>,
+    share: ShareId,
+    block: Block,
+    bytes: Buffer,
+    writes: Arc<Semaphore>,
+) -> Done {
+    let _permit = writes.acquire().await.expect("never closed");
+    let outcome = offload(move || store.write(block, &bytes)).await;
+    Done::Wrote { share, block, outcome }
+}
+
+/// Counts `pieces`, in order.
+pub(crate) async fn keep(store: Arc<Store>, share: ShareId, pieces: Vec<PieceIndex>) -> Done {
+    let work = move || {
+        pieces.into_iter().try_for_each(|piece| store.keep(piece))?;
+        Ok(store.is_finished())
+    };
+    Done::Kept { share, outcome: offload(work).await }
+}
+
+/// Looks at what is there already. On a thread of its own, since it may last for minutes and cannot be interrupted:
+/// a run that is stopped meanwhile leaves it behind rather than wait for it.
+pub(crate) async fn prepare(share: ShareId, plan: Plan, metainfo: Arc<Metainfo>, checking: Checking) -> Done {
+    let (give, taken) = oneshot::channel();
+    let dir = plan.dir.clone();
+    let check = move || {
+        let _ = give.send(open(&plan, metainfo, &checking)); // fails only when nobody waits any more
+        checking.send_replace(None);
+    };
+    let outcome = match thread::Builder::new().name("check".to_owned()).spawn(check) {
+        Ok(_) => taken.await.expect("the check does not panic"),
+        Err(error) => Err(StoreError::Io { doing: "cannot start checking", path: shown(&dir), error }),
+    };
+    Done::Prepared { share, outcome }
+}
+
+fn open(plan: &Plan, metainfo: Arc<Metainfo>, checking: &Checking) -> Result<Prepared, StoreError> {
+    let progress = |done: u64, total: u64| {
+        checking.send_if_modified(|shown| {
+            let is_news = shown.is_none_or(|(before, _)| done >= before + CHECK_STEP_BYTES || done == total);
+            if is_news {
+                *shown = Some((done, total));
+            }
+            is_news
+        });
+    };
+    let (store, held) = Store::open(plan, metainfo, &progress)?;
+    store.flush()?;
+    let is_finished = store.is_finished();
+    Ok(Prepared { store: Arc::new(store), held, is_finished })
+}
+
+fn shown(path: &Path) -> String {
+    crate::content::names::shown(path.as_os_str().as_encoded_bytes())
+}

@@ -1,0 +1,92 @@
+//! Reads what is to be sent, off the async threads and only so much at once; tells when content is no longer what it was.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Semaphore, mpsc};
+
+use super::content::{ReadFault, Store};
+use super::link::Report;
+use super::offload::offload;
+use super::pool::{Buffer, Pool};
+use crate::content::geometry::BLOCK_BYTES_MAX;
+use crate::content::{Block, FileIndex, LEAF_BYTES, PieceIndex, merkle};
+use crate::ids::{Digest, ShareId};
+use crate::seam::{Event, News};
+
+/// Reads under way at once; more would only wait for the same disk.
+const READS_MAX: usize = 8;
+
+/// Where every writer gets its bytes.
+#[derive(Debug)]
+pub(crate) struct Larder {
+    pool: Pool,
+    inbox: mpsc::Sender<Report>,
+    news: mpsc::Sender<News>,
+    reads: Semaphore,
+    /// Files whose fault was told of: at most one entry for each file of the shares.
+    told: Mutex<BTreeSet<(ShareId, FileIndex)>>,
+}
+
+impl Larder {
+    pub(crate) fn new(pool: Pool, inbox: mpsc::Sender<Report>, news: mpsc::Sender<News>) -> Larder {
+        Larder { pool, inbox, news, reads: Semaphore::new(READS_MAX), told: Mutex::default() }
+    }
+
+    /// The bytes of `block`; none when they cannot be read.
+    pub(crate) async fn block(&self, share: ShareId, store: Arc<Store>, block: Block) -> Option<Buffer> {
+        let mut bytes = self.pool.spare(block.length);
+        let from = store.clone();
+        let read = self.offload(move || from.read(block, &mut bytes).map(|()| bytes)).await;
+        self.unless_fault(share, &store, read).await
+    }
+
+    /// The digest of each leaf of `piece`; empty when it cannot be read.
+    pub(crate) async fn leaves(&self, share: ShareId, store: Arc<Store>, piece: PieceIndex) -> Vec<Digest> {
+        let mut bytes = self.pool.spare(BLOCK_BYTES_MAX);
+        let from = store.clone();
+        let read = self.offload(move || hash_piece(&from, piece, &mut bytes)).await;
+        self.unless_fault(share, &store, read).await.unwrap_or_default()
+    }
+
+    async fn offload<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let _permit = self.reads.acquire().await.expect("never closed");
+        offload(work).await
+    }
+
+    async fn unless_fault<T>(&self, share: ShareId, store: &Store, read: Result<T, ReadFault>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.report(share, store, &fault).await;
+                None
+            }
+        }
+    }
+
+    /// After a fault the store holds no piece of that file; the person is told once, the core each time, since a
+    /// download may have fetched the file again in between.
+    async fn report(&self, share: ShareId, store: &Store, fault: &ReadFault) {
+        let (ReadFault::Changed { file, .. } | ReadFault::Io { file, .. }) = fault;
+        if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert((share, *file)) {
+            let _ = self.news.try_send(News::Trouble { share: Some(share), text: fault.to_string() });
+        }
+        let pieces = store.metainfo().geometry().pieces_of(*file).collect();
+        let _ = self.inbox.send(Event::Lost { share, pieces }.into()).await; // fails only when the run is over
+    }
+}
+
+/// Reads a piece by parts and hashes its leaves.
+fn hash_piece(store: &Store, piece: PieceIndex, bytes: &mut [u8]) -> Result<Vec<Digest>, ReadFault> {
+    let piece_bytes = store.metainfo().geometry().length(piece);
+    let mut digests = Vec::new();
+    let mut start = 0;
+    while start < piece_bytes {
+        let length = BLOCK_BYTES_MAX.min(piece_bytes - start);
+        let part = &mut bytes[..length as usize];
+        store.read(Block { piece, start, length }, part)?;
+        digests.extend(part.chunks(LEAF_BYTES as usize).map(merkle::leaf));
+        start += length;
+    }
+    Ok(digests)
+}
