@@ -3,6 +3,8 @@
 //! **Decisions go through a pure core; bytes go around it; a thin shell joins them.**
 
 pub mod chance;
+#[cfg(feature = "console")]
+pub mod console;
 pub mod content;
 pub mod ids;
 #[cfg(feature = "net")]

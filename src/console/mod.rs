@@ -1,0 +1,83 @@
+//! What both programs share towards the person: options, words, bars, JSON lines, exit codes, and a session from its
+//! start to its end. Decides nothing about the swarm.
+
+pub mod amounts;
+pub mod event;
+pub mod exit;
+pub mod human;
+pub mod look;
+pub mod options;
+pub mod output;
+pub mod publish;
+pub mod screen;
+pub mod session;
+pub mod signals;
+pub mod start;
+pub mod subject;
+pub mod talk;
+
+pub use exit::{Exit, Failure};
+pub use talk::Talk;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use tokio_util::sync::CancellationToken;
+
+use event::Event;
+use options::TalkOptions;
+
+/// A program from its command line to its exit code: what was typed is read into `C`, `run` does it, and what it failed
+/// of is told. `run` gets a token that the first Ctrl-C or SIGTERM cancels; the second ends the process.
+pub fn conduct<C: clap::Parser>(
+    talk_options: impl FnOnce(&C) -> &TalkOptions,
+    run: impl AsyncFnOnce(C, &Talk, CancellationToken) -> Result<Exit, Failure>,
+) -> ExitCode {
+    let cli = match C::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misread(&error).into(),
+    };
+    let stop = CancellationToken::new();
+    let talk = Talk::new(talk_options(&cli), stop.clone());
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return ended(&talk, Err(Failure::failed(format!("cannot begin: {error}")))).into(),
+    };
+    let end = runtime.block_on(async {
+        let _signals = signals::Signals::stop_with(stop.clone())
+            .map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+        Box::pin(run(cli, &talk, stop.clone())).await
+    });
+    talk.screen.clear();
+    // Hashing that was interrupted goes on in its threads until the process ends: nothing waits for it.
+    runtime.shutdown_background();
+    ended(&talk, end).into()
+}
+
+/// Tells of a failure, and gives the exit code; a reader that went away is no failure.
+fn ended(talk: &Talk, end: Result<Exit, Failure>) -> Exit {
+    match end {
+        _ if talk.is_unread() => Exit::Done,
+        Ok(exit) => exit,
+        Err(failure) => {
+            talk.error(&failure);
+            if talk.is_unread() { Exit::Done } else { failure.exit }
+        }
+    }
+}
+
+/// Help and version on stdout; what makes no sense on stderr, and as an event where `--json` was among the words.
+fn misread(error: &clap::Error) -> Exit {
+    // Nothing is left to tell when neither stream can be written.
+    let _ = error.print();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Exit::Done;
+    }
+    if std::env::args_os().any(|word| word == "--json") {
+        use std::io::Write;
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let _ = writeln!(std::io::stdout(), "{}", Event::Error { code: "usage", message }.to_json());
+    }
+    Exit::Usage
+}

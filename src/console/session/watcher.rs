@@ -1,0 +1,298 @@
+//! What the person wants of a session and how it stands: tells of it, and says when it is over. Waits for nothing.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::report::Report;
+use super::{PLAIN_COLUMNS, Shared};
+use crate::console::exit::{Exit, Failure};
+use crate::console::human;
+use crate::console::screen;
+use crate::console::talk::Talk;
+use crate::ids::{Endpoint, ShareId};
+use crate::seam::{News, ShareView};
+
+/// After how long without any peer the person is told what is being tried.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a session is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// To serve content until stopped.
+    Seed,
+    /// To keep a register until stopped.
+    Register,
+    /// To get one share, and then perhaps to serve it.
+    Download(Download),
+}
+
+/// How long a download goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download {
+    /// The folder in which the share will stand.
+    pub dir: PathBuf,
+    /// How long to go on once complete; none = until stopped.
+    pub seed_for: Option<Duration>,
+    /// How long to wait for the first peer; none = for ever.
+    pub timeout: Option<Duration>,
+}
+
+/// Something that is due every so often.
+#[derive(Clone, Copy, Debug)]
+pub struct Cadence {
+    every: Duration,
+    next: Duration,
+}
+
+impl Cadence {
+    /// For JSON.
+    pub fn each_second() -> Cadence {
+        Cadence { every: Duration::from_secs(1), next: Duration::from_secs(1) }
+    }
+
+    /// For plain lines: every 10 s.
+    pub fn plain() -> Cadence {
+        Cadence { every: Duration::from_secs(10), next: Duration::from_secs(10) }
+    }
+
+    /// Whether its time has come; at most once for each.
+    pub fn is_due(&mut self, now: Duration) -> bool {
+        let due = now >= self.next;
+        if due {
+            self.next = (self.next + self.every).max(now + self.every / 2);
+        }
+        due
+    }
+}
+
+/// Watches one session.
+pub struct Watcher<'a> {
+    talk: &'a Talk,
+    aim: Aim,
+    shares: Vec<Watched>,
+    views: Vec<ShareView>,
+    report: Report,
+    complete_at: Option<Duration>,
+    timed_out: bool,
+    asked: bool,
+    events: Cadence,
+    lines: Cadence,
+}
+
+struct Watched {
+    share: ShareId,
+    name: String,
+    endpoints: Vec<Endpoint>,
+    announced: bool,
+}
+
+impl<'a> Watcher<'a> {
+    /// Before anything happened.
+    pub fn new(talk: &'a Talk, aim: Aim, shares: &[Shared]) -> Watcher<'a> {
+        let watched = |shared: &Shared| Watched {
+            share: shared.config.share,
+            name: shared.name.clone(),
+            endpoints: shared.config.endpoints.clone(),
+            announced: !matches!(aim, Aim::Download(_)),
+        };
+        Watcher {
+            talk,
+            shares: shares.iter().map(watched).collect(),
+            aim,
+            views: Vec::new(),
+            report: Report::default(),
+            complete_at: None,
+            timed_out: false,
+            asked: false,
+            events: Cadence::each_second(),
+            lines: Cadence::plain(),
+        }
+    }
+
+    /// The shares as they stand now.
+    pub fn see(&mut self, views: Vec<ShareView>, now: Duration) {
+        self.views = views;
+        for view in &self.views {
+            let watched =
+                self.shares.iter_mut().find(|watched| watched.share == view.share && !watched.announced);
+            if let (Some(watched), Some(metainfo)) = (watched, &view.metainfo) {
+                watched.announced = true;
+                watched.name = metainfo.name().to_string();
+                self.report.begun(metainfo, &watched.endpoints, self.talk);
+            }
+        }
+        if let (Aim::Download(download), None, [view]) = (&self.aim, self.complete_at, self.views.as_slice())
+            && view.complete
+        {
+            self.complete_at = Some(now);
+            self.report.complete(view, &download.dir, now, self.talk);
+            match download.seed_for {
+                None => self.talk.say("seeding until stopped (Ctrl-C)"),
+                Some(Duration::ZERO) => {}
+                Some(span) => self.talk.say(&format!("seeding for {}", human::clock(span))),
+            }
+        }
+    }
+
+    /// Something happened.
+    pub fn hear(&mut self, news: &News) {
+        self.report.news(news, self.talk);
+    }
+
+    /// Time passed; `checking` is how far the check of what is there has come, while it lasts.
+    pub fn tick(&mut self, checking: Option<(u64, u64)>, now: Duration) {
+        if self.talk.screen.is_shown() {
+            self.talk.screen.draw(&self.lines(checking, self.talk.screen.width()));
+        }
+        if self.events.is_due(now) && self.talk.is_json() {
+            self.report.progress(&self.views, checking, self.talk);
+        }
+        if self.lines.is_due(now) && self.talk.is_plain() {
+            self.lines(checking, PLAIN_COLUMNS).iter().for_each(|line| self.talk.say(line.trim_end()));
+        }
+        if !self.asked && now >= PATIENCE {
+            self.asked = true;
+            self.ask();
+        }
+    }
+
+    /// Whether the session is over by itself.
+    pub fn judge(&mut self, now: Duration) -> bool {
+        let Aim::Download(download) = &self.aim else { return false };
+        let reached = self.views.iter().any(|view| view.reached);
+        match judged(download, reached, self.complete_at, now) {
+            Some(Over::NoPeer) => self.timed_out = true,
+            Some(Over::Left) => {}
+            None => return false,
+        }
+        true
+    }
+
+    /// The last words about how it stood.
+    pub fn end(&mut self) {
+        self.talk.screen.clear();
+        if self.talk.is_json() {
+            self.report.progress(&self.views, None, self.talk);
+        }
+        let sent: u64 = self.views.iter().map(|view| view.sent_bytes).sum();
+        if sent > 0 {
+            self.talk.say(&format!("sent {}", human::bytes(sent)));
+        }
+    }
+
+    /// How the session ended, when nothing failed.
+    pub fn verdict(&self) -> Result<Exit, Failure> {
+        if !matches!(self.aim, Aim::Download(_)) || self.complete_at.is_some() {
+            return Ok(Exit::Done);
+        }
+        if self.timed_out {
+            let message = match self.tried() {
+                tried if tried.is_empty() => "no peer came, and none is known to be asked".to_owned(),
+                tried => format!("no peer reached: tried {tried}"),
+            };
+            return Err(Failure::no_peer(message)
+                .hint("is the tracker running? another address can be given with --peer"));
+        }
+        let left =
+            self.views.iter().filter(|view| view.prepared).map(|view| view.total_bytes - view.done_bytes);
+        let message = match left.sum() {
+            0 => "stopped before the download began".to_owned(),
+            left => format!("stopped with {} left", human::bytes(left)),
+        };
+        Err(Failure::stopped(message).hint("run the same command again to go on from there"))
+    }
+
+    fn lines(&self, checking: Option<(u64, u64)>, width: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        for view in &self.views {
+            let name = self.shares.iter().find(|watched| watched.share == view.share);
+            let name = name.map_or_else(|| format!("{:?}", view.share), |watched| watched.name.clone());
+            match &self.aim {
+                Aim::Seed => lines.push(screen::seed_line(&name, view, width)),
+                Aim::Register => lines.push(screen::register_line(&name, view, width)),
+                Aim::Download(_) if view.complete => lines.push(screen::seed_line(&name, view, width)),
+                Aim::Download(_) => match checking {
+                    Some((done, total)) => {
+                        lines.push(screen::check_line(&format!("checking {name}"), done, total, None, width));
+                    }
+                    None => {
+                        lines.extend(screen::download_lines(&name, view, width));
+                        lines.extend(screen::file_line(view, width));
+                    }
+                },
+            }
+        }
+        lines
+    }
+
+    /// Says what is being tried, when nobody answered yet.
+    fn ask(&self) {
+        let nobody = self.views.iter().all(|view| !view.reached && !view.complete);
+        let dials = self.shares.iter().any(|watched| !watched.endpoints.is_empty());
+        if nobody && dials {
+            self.talk.warn(&format!("no peer reached yet: tried {}; is the tracker running?", self.tried()));
+        }
+    }
+
+    fn tried(&self) -> String {
+        let all = self.shares.iter().flat_map(|watched| &watched.endpoints);
+        all.take(8).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Over {
+    NoPeer,
+    Left,
+}
+
+fn judged(download: &Download, reached: bool, complete_at: Option<Duration>, now: Duration) -> Option<Over> {
+    match (complete_at, download.seed_for, download.timeout) {
+        (Some(at), Some(seed_for), _) => (now >= at.saturating_add(seed_for)).then_some(Over::Left),
+        (None, _, Some(timeout)) => (!reached && now >= timeout).then_some(Over::NoPeer),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn download(seed_for: Option<u64>, timeout: Option<u64>) -> Download {
+        Download { dir: PathBuf::new(), seed_for: seed_for.map(at), timeout: timeout.map(at) }
+    }
+
+    #[test]
+    fn without_a_peer_a_download_ends_at_its_timeout_and_not_before() {
+        assert_eq!(judged(&download(None, Some(5)), false, None, at(4)), None);
+        assert_eq!(judged(&download(None, Some(5)), false, None, at(5)), Some(Over::NoPeer));
+    }
+
+    #[test]
+    fn a_download_that_reached_somebody_or_has_no_timeout_waits() {
+        assert_eq!(judged(&download(None, Some(5)), true, None, at(500)), None);
+        assert_eq!(judged(&download(None, None), false, None, at(500)), None);
+    }
+
+    #[test]
+    fn what_is_complete_is_seeded_as_long_as_was_asked_for() {
+        assert_eq!(judged(&download(Some(0), None), true, Some(at(7)), at(7)), Some(Over::Left));
+        assert_eq!(judged(&download(Some(60), None), true, Some(at(7)), at(66)), None);
+        assert_eq!(judged(&download(Some(60), None), true, Some(at(7)), at(67)), Some(Over::Left));
+        assert_eq!(judged(&download(None, Some(5)), false, Some(at(7)), at(1_000_000)), None);
+    }
+
+    #[test]
+    fn a_cadence_that_was_missed_does_not_come_twice_at_once() {
+        let mut cadence = Cadence::each_second();
+        assert!(!cadence.is_due(Duration::from_millis(999)));
+        assert!(cadence.is_due(at(1)));
+        assert!(!cadence.is_due(Duration::from_millis(1500)));
+        assert!(cadence.is_due(at(9)));
+        assert!(!cadence.is_due(at(9)));
+    }
+}
