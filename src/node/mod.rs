@@ -142,7 +142,7 @@ impl Node {
     /// What happened, when, and where to write what should be done. `out` must be empty.
     pub fn handle(&mut self, now: Moment, event: Event, out: &mut Vec<Action>) {
         debug_assert!(out.is_empty(), "the shell performs the last actions before the next event");
-        self.purse.refill(now);
+        let may_go_on = self.purse.refill(now);
         match event {
             Event::Connected { link, remote, dialled } => {
                 self.connected(now, Stranger::new(now, link, remote, dialled), out)
@@ -170,6 +170,11 @@ impl Node {
             }
             Event::DeadlineReached => self.inspect(now, out),
             Event::Stopping => self.stop(now, out),
+        }
+        if may_go_on {
+            self.halls
+                .values_mut()
+                .for_each(|hall| hall.swarm.go_on(&mut Turn { now, out, purse: &mut self.purse }));
         }
         self.forget_closed(now, out);
     }

@@ -256,6 +256,11 @@ impl Swarm {
         if turn.now >= self.choker.deadline() {
             self.review(turn);
         }
+        self.go_on(turn);
+    }
+
+    /// Asks and serves as far as pipes and limits allow.
+    pub fn go_on(&mut self, turn: &mut Turn<'_>) {
         self.ask_everyone(turn);
         self.serve(turn);
     }

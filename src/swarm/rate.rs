@@ -144,10 +144,13 @@ pub struct Purse {
 }
 
 impl Purse {
-    /// Counts what was earned until now.
-    pub fn refill(&mut self, now: Moment) {
-        is_open(&mut self.up, now);
-        is_open(&mut self.down, now);
+    /// Counts what was earned until now. True if a limit that was closed is open again.
+    pub fn refill(&mut self, now: Moment) -> bool {
+        let opens = |limit: &mut Option<Bucket>| {
+            limit.as_mut().is_some_and(|bucket| bucket.opens().is_some() && bucket.is_open(now))
+        };
+        let (up, down) = (opens(&mut self.up), opens(&mut self.down));
+        up || down
     }
 }
 

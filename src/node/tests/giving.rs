@@ -111,3 +111,32 @@ fn content_that_changed_is_neither_announced_nor_served_any_more() {
     assert!(said(&out, link).contains(&&stock_of(2, PIECES - 1)));
     assert_eq!(nacks(&stage.says(link, request(0)), link), [(0, NackReason::Absent)]);
 }
+
+#[test]
+fn a_limit_is_used_to_the_full_whatever_else_happens_meanwhile() {
+    let mut stage = Stage::seed();
+    let rate = 100 * LEAF_BYTES;
+    stage.node.purse.up = Some(Bucket::new(u64::from(rate)));
+    let link = stage.guest(1);
+    stage.says(link, Message::Interested);
+    let mut served = 0;
+    let mut count = |stage: &mut Stage, out: Vec<Action>| {
+        for action in out {
+            let Action::SendBlock { link, block, .. } = action else { continue };
+            served += 1;
+            stage.happens(Event::Served { link, block, sent: true });
+        }
+    };
+    for _ in 0..400 {
+        let out = stage.says(link, request(1));
+        count(&mut stage, out);
+    }
+    for _ in 0..1000 {
+        // The shell may be late: something else happens first when the limit opens again.
+        stage.now = stage.now.after(Duration::from_millis(1));
+        let mut out = stage.says(link, Message::Heartbeat);
+        out.extend(stage.pass(Duration::ZERO));
+        count(&mut stage, out);
+    }
+    assert!((95..=115).contains(&served), "{served} in a second, of 100");
+}
