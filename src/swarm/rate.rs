@@ -79,7 +79,7 @@ fn index(slot: u64) -> usize {
 }
 
 fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).expect("a span of seconds")
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A limit in bytes a second. May be overdrawn by one block, and is then empty until that is paid back, so that
@@ -87,51 +87,47 @@ fn micros(span: Duration) -> u64 {
 #[derive(Clone, Debug)]
 pub struct Bucket {
     bytes_per_second: u64,
-    level: i64,
+    /// In millionths of a byte: what a rate in bytes a second earns in a microsecond, without rounding.
+    level: i128,
     filled: Moment,
 }
 
 /// What an idle limit saves up.
 const SAVED: Duration = Duration::from_millis(100);
+const BYTE: i128 = 1_000_000;
 
 impl Bucket {
     /// A full bucket.
     pub fn new(bytes_per_second: u64) -> Bucket {
-        let bytes_per_second = bytes_per_second.max(1);
-        Bucket { bytes_per_second, level: brim(bytes_per_second), filled: Moment::START }
+        let mut bucket =
+            Bucket { bytes_per_second: bytes_per_second.max(1), level: 0, filled: Moment::START };
+        bucket.level = bucket.earned(SAVED).max(BYTE);
+        bucket
     }
 
     /// Whether something may pass now.
     pub fn is_open(&mut self, now: Moment) -> bool {
-        let span = micros(now.since(self.filled).min(Duration::from_secs(3600)));
-        let earned = u128::from(span) * u128::from(self.bytes_per_second) / 1_000_000;
-        if earned > 0 {
-            let earned = i64::try_from(earned).unwrap_or(i64::MAX);
-            self.level = self.level.saturating_add(earned).min(brim(self.bytes_per_second));
-            self.filled = now;
-        }
+        let brim = self.earned(SAVED).max(BYTE);
+        self.level = (self.level + self.earned(now.since(self.filled))).min(brim);
+        self.filled = self.filled.max(now);
         self.level > 0
     }
 
     /// Counts what passed.
     pub fn spend(&mut self, bytes: u32) {
-        self.level -= i64::from(bytes);
+        self.level -= i128::from(bytes) * BYTE;
     }
 
     /// When something may pass again; none while it may.
     pub fn opens(&self) -> Option<Moment> {
-        if self.level > 0 {
-            return None;
-        }
-        let debt = u128::try_from(1 - self.level).unwrap_or(0);
-        let wait = debt * 1_000_000 / u128::from(self.bytes_per_second) + 1;
-        Some(self.filled.after(Duration::from_micros(u64::try_from(wait).unwrap_or(u64::MAX))))
+        let debt = u64::try_from(-self.level).ok()?;
+        let wait = debt / self.bytes_per_second + 1;
+        Some(self.filled.after(Duration::from_micros(wait)))
     }
-}
 
-fn brim(bytes_per_second: u64) -> i64 {
-    let saved = u128::from(bytes_per_second) * SAVED.as_millis() / 1000;
-    i64::try_from(saved).unwrap_or(i64::MAX).max(1)
+    fn earned(&self, span: Duration) -> i128 {
+        i128::from(micros(span)) * i128::from(self.bytes_per_second)
+    }
 }
 
 /// The limits of a process: shared by all its swarms.
@@ -212,6 +208,19 @@ mod tests {
             let error = sent.abs_diff(20_000_000);
             assert!(error <= u64::from(block) + 200_000, "{block}: {sent}");
         }
+    }
+
+    #[test]
+    fn a_limit_is_exact_however_often_it_is_looked_at() {
+        let mut bucket = Bucket::new(700_000);
+        let mut sent = 0_u64;
+        for step in 0..5_000_000 {
+            if bucket.is_open(Moment::START.after(Duration::from_micros(step * 2))) {
+                bucket.spend(16_384);
+                sent += 16_384;
+            }
+        }
+        assert!(sent.abs_diff(7_000_000) <= 70_000 + 16_384, "{sent}");
     }
 
     #[test]
