@@ -1,12 +1,19 @@
 //! Who holds what: what peers announce, what we announce, and who therefore has something for whom.
 
+use std::time::Duration;
+
 use crate::content::{PieceIndex, PieceSet};
 use crate::ids::LinkId;
 use crate::seam::Action;
+use crate::time::Moment;
 use crate::wire::Message;
 
 use super::session::Violation;
 use super::{Swarm, Turn, stock};
+
+/// Pieces that are finished within so long of each other are announced in one message: of many small files each is a
+/// piece, and a message for each piece and peer would cost more than the files.
+const ANNOUNCE_PAUSE: Duration = Duration::from_millis(20);
 
 impl Swarm {
     /// A peer said what it holds.
@@ -18,20 +25,17 @@ impl Swarm {
         turn: &mut Turn<'_>,
     ) -> Result<(), Violation> {
         let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
-        let (Some(metainfo), Some(_)) = (&self.metainfo, &self.picker) else {
+        let (Some(metainfo), Some(_)) = (self.metainfo.clone(), &self.picker) else {
             all.iter().try_for_each(|runs| session.stock.claim(runs, true))?;
             more.iter().try_for_each(|runs| session.stock.claim(runs, false))?;
             return Ok(());
         };
-        let geometry = metainfo.geometry().clone();
-        let all = all.map(|runs| stock::pieces(&geometry, runs)).transpose()?;
-        let more = more.map(|runs| stock::pieces(&geometry, runs)).transpose()?;
-        if let Some(all) = &all {
+        let all = all.map(|runs| stock::pieces(metainfo.geometry(), runs)).transpose()?;
+        let more = more.map(|runs| stock::pieces(metainfo.geometry(), runs)).transpose()?;
+        if all.is_some() {
             self.uncount(link);
-            all.iter().for_each(|piece| self.count(link, *piece, turn));
         }
-        more.iter().flatten().for_each(|piece| self.count(link, *piece, turn));
-        self.recount(link);
+        all.iter().chain(&more).flatten().for_each(|piece| self.count(link, *piece, turn));
         self.note_fullness(link, turn);
         self.tell_interest(link, turn);
         self.ask(link, turn);
@@ -43,6 +47,7 @@ impl Swarm {
         let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else { return };
         if session.stock.insert(piece) {
             picker.gained(piece);
+            session.useful_count += u32::from(picker.lacks(piece));
             self.credit_spread(link, piece, turn);
         }
     }
@@ -57,6 +62,7 @@ impl Swarm {
             .flat_map(|stock| stock.iter())
             .for_each(|piece| picker.lost_holder(piece));
         session.stock.empty();
+        session.useful_count = 0;
     }
 
     /// Counts anew what a peer has for us.
@@ -95,19 +101,42 @@ impl Swarm {
         }
     }
 
-    /// A piece is verified and written: everyone hears of it.
+    /// A piece is verified and written.
     pub(super) fn keep(&mut self, piece: PieceIndex, turn: &mut Turn<'_>) {
         turn.out.push(Action::Keep { share: self.share, piece });
-        let run = [u64::from(piece.get()); 2];
         for link in self.links() {
-            self.say(link, Message::Stock { all: None, more: Some(vec![run]) }, turn);
             let Some(session) = self.sessions.get_mut(&link) else { continue };
             if session.stock.known().is_some_and(|stock| stock.contains(piece)) {
                 session.useful_count -= 1;
                 self.tell_interest(link, turn);
             }
         }
+        self.unannounced.insert(piece);
+        self.announce(turn);
         self.note_completion(turn);
+    }
+
+    /// Tells everyone what is held and was not told yet: at once, but what comes in quick succession together.
+    pub(super) fn announce(&mut self, turn: &mut Turn<'_>) {
+        if self.unannounced.is_empty() || turn.now < self.announcement {
+            return;
+        }
+        self.announcement = turn.now.after(ANNOUNCE_PAUSE);
+        let mut runs: Vec<[u64; 2]> = Vec::new();
+        for index in std::mem::take(&mut self.unannounced).into_iter().map(|piece| u64::from(piece.get())) {
+            match runs.last_mut() {
+                Some([_, last]) if *last + 1 == index => *last = index,
+                _ => runs.push([index; 2]),
+            }
+        }
+        for link in self.links() {
+            self.say(link, Message::Stock { all: None, more: Some(runs.clone()) }, turn);
+        }
+    }
+
+    /// When `announce` is due.
+    pub(super) fn announcement_due(&self) -> Option<Moment> {
+        (!self.unannounced.is_empty()).then_some(self.announcement)
     }
 
     /// The content beneath these pieces changed: nobody is told that we hold them any more.
@@ -117,6 +146,7 @@ impl Swarm {
         if let Some(suggester) = &mut self.suggester {
             lost.iter().for_each(|piece| suggester.forget(*piece));
         }
+        self.unannounced.retain(|piece| !lost.contains(piece));
         if !lost.is_empty() {
             for link in self.links() {
                 self.recount(link);

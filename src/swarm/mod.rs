@@ -15,7 +15,7 @@ mod suggesting;
 mod upload;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,6 +106,10 @@ pub struct Swarm {
     choker: Choker,
     suggester: Option<Suggester>,
     suspects: BTreeMap<PieceIndex, Suspect>,
+    /// Held, and not announced yet.
+    unannounced: BTreeSet<PieceIndex>,
+    /// When the next announcement may go out.
+    announcement: Moment,
     /// Whom we gave a piece to last, to see whether it turns up elsewhere.
     given: BTreeMap<PieceIndex, LinkId>,
     served_last: LinkId,
@@ -145,6 +149,8 @@ impl Swarm {
             choker: Choker::default(),
             suggester: None,
             suspects: BTreeMap::new(),
+            unannounced: BTreeSet::new(),
+            announcement: turn.now,
             given: BTreeMap::new(),
             served_last: LinkId(0),
             totals: Totals::default(),
@@ -259,8 +265,9 @@ impl Swarm {
         self.go_on(turn);
     }
 
-    /// Asks and serves as far as pipes and limits allow.
+    /// Announces, asks and serves as far as pipes and limits allow.
     pub fn go_on(&mut self, turn: &mut Turn<'_>) {
+        self.announce(turn);
         self.ask_everyone(turn);
         self.serve(turn);
     }
@@ -269,7 +276,8 @@ impl Swarm {
     pub fn deadline(&self, purse: &Purse) -> Moment {
         let up = purse.up.as_ref().filter(|_| self.waits_to_serve()).and_then(Bucket::opens);
         let down = purse.down.as_ref().filter(|_| self.waits_to_ask()).and_then(Bucket::opens);
-        self.inspection.min(self.gossip).min(up.unwrap_or(self.gossip)).min(down.unwrap_or(self.gossip))
+        let sooner = [up, down, self.announcement_due()].into_iter().flatten().min();
+        self.inspection.min(self.gossip).min(sooner.unwrap_or(self.gossip))
     }
 
     /// The process is about to stop.

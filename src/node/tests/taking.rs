@@ -180,3 +180,24 @@ fn a_stock_past_the_end_is_an_error_once_the_share_is_known() {
         Some(ErrorCode::Protocol)
     );
 }
+
+#[test]
+fn pieces_in_quick_succession_are_announced_together_and_the_first_at_once() {
+    let mut stage = Stage::leecher();
+    let listener = stage.guest(2);
+    let (link, out) = stage.server(1);
+    let pieces = asked(&out, link);
+    let news = |actions: &[Action]| {
+        let more =
+            |message: &&Message| if let Message::Stock { more, .. } = message { more.clone() } else { None };
+        said(actions, listener).iter().filter_map(more).collect::<Vec<_>>()
+    };
+    let first = stage.delivers(link, pieces[0], truth(pieces[0]));
+    assert_eq!(news(&first), [[[pieces[0]; 2]]]);
+    let rest: Vec<Action> =
+        pieces[1..].iter().flat_map(|piece| stage.delivers(link, *piece, truth(*piece))).collect();
+    assert!(news(&rest).is_empty());
+    let later = stage.pass(Duration::from_millis(20));
+    let count: u64 = news(&later).iter().flatten().map(|[first, last]| last - first + 1).sum();
+    assert_eq!((news(&later).len(), count), (1, u64::from(PIECES) - 1));
+}
