@@ -195,8 +195,10 @@ impl Swarm {
                 self.recount(link);
                 self.tell_interest(link, turn);
             }
-            NackReason::Absent | NackReason::Full | NackReason::Failed => session.refused(turn.now),
-            NackReason::Choked | NackReason::Cancelled => {}
+            // Once it unchokes, or if we ceased to wait, there is nothing to wait out.
+            NackReason::Choked if session.it_chokes || !is_news => {}
+            NackReason::Cancelled if !is_news => {}
+            _ => session.refused(turn.now),
         }
         if is_news {
             self.ask_everyone(turn);

@@ -303,10 +303,12 @@ impl Session {
         if self.hopeless_count > STRIKES_MAX { Err(Violation::HopelessRequests) } else { Ok(()) }
     }
 
-    /// It refused a request: it is not asked again before a pause that grows.
+    /// It refused a request: it is not asked again before a pause that grows. Refusals that come in one pause are one.
     pub fn refused(&mut self, now: Moment) {
-        self.paused_until = now.after(self.pause);
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        if now >= self.paused_until {
+            self.paused_until = now.after(self.pause);
+            self.pause = (self.pause * 2).min(PAUSE_MAX);
+        }
     }
 
     /// We no longer wait for `block` from it; it still owes an answer.

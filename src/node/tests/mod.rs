@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+mod bearing;
 mod giving;
 mod meeting;
 mod taking;

@@ -65,11 +65,12 @@ fn a_choked_paused_or_register_only_peer_is_not_asked() {
 #[test]
 fn after_each_refusal_the_pause_grows_and_a_delivery_ends_that() {
     let mut session = session();
-    let pauses = [500, 1000, 2000, 4000];
-    for pause in pauses {
-        session.refused(at(0));
-        assert_eq!(session.appetite(at(pause - 1)), None);
-        assert!(session.appetite(at(pause)).is_some());
+    let mut now = 0;
+    for pause in [500, 1000, 2000, 4000] {
+        session.refused(at(now));
+        now += pause;
+        assert_eq!(session.appetite(at(now - 1)), None);
+        assert!(session.appetite(at(now)).is_some());
     }
     session.ask(at(9000), block(0));
     deliver(&mut session, at(9000), block(0));
@@ -177,4 +178,13 @@ fn of_many_suggestions_the_latest_are_kept() {
     geometry().pieces().take(100).for_each(|piece| session.suggest(piece));
     assert_eq!(session.suggested.len(), SUGGESTED_MAX);
     assert_eq!(session.suggested.last().map(|piece| piece.get()), Some(99));
+}
+
+#[test]
+fn a_burst_of_refusals_is_one_pause() {
+    let mut session = session();
+    (0..50).for_each(|_| session.refused(at(0)));
+    assert!(session.appetite(at(1_000)).is_some());
+    session.refused(at(1_000));
+    assert!(session.appetite(at(1_999)).is_none() && session.appetite(at(2_000)).is_some());
 }

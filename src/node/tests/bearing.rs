@@ -1,0 +1,18 @@
+//! What a process bears from peers that are slow, hasty, in error or up to no good, and how much of it.
+
+use super::*;
+
+fn nack(piece: u64, reason: NackReason) -> Message {
+    Message::Nack { piece, start: 0, length: u64::from(LEAF_BYTES), reason }
+}
+
+#[test]
+fn who_refuses_without_choking_is_not_asked_again_at_once() {
+    for reason in [NackReason::Choked, NackReason::Cancelled, NackReason::Full] {
+        let mut stage = Stage::leecher();
+        let (link, out) = stage.server(1);
+        let piece = asked(&out, link)[0];
+        assert!(asked(&stage.says(link, nack(piece, reason)), link).is_empty(), "{reason:?}");
+        assert_eq!(asked(&stage.pass(Duration::from_secs(2)), link), [piece], "{reason:?}");
+    }
+}
