@@ -17,12 +17,10 @@ impl Swarm {
         }
     }
 
-    /// A choked request will be refused: others may be asked for it now.
-    pub(super) fn choked_by(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+    /// What was asked is still answered, block by block: with the bytes that are under way, or with a NACK.
+    pub(super) fn choked_by(&mut self, link: LinkId) {
         if let Some(session) = self.sessions.get_mut(&link) {
             session.it_chokes = true;
-            self.give_up_all(link);
-            self.ask_everyone(turn);
         }
     }
 

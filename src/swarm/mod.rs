@@ -204,7 +204,7 @@ impl Swarm {
             (Message::Interested, _) => Ok(self.interest_said(link, true, turn)),
             (Message::NotInterested, _) => Ok(self.interest_said(link, false, turn)),
             (Message::Unchoke, _) => Ok(self.unchoked_by(link, turn)),
-            (Message::Choke, _) => Ok(self.choked_by(link, turn)),
+            (Message::Choke, _) => Ok(self.choked_by(link)),
             (Message::Request { piece, start, length }, _) => {
                 self.requested(link, piece, start, length, turn)
             }

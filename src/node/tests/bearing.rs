@@ -16,3 +16,17 @@ fn who_refuses_without_choking_is_not_asked_again_at_once() {
         assert_eq!(asked(&stage.pass(Duration::from_secs(2)), link), [piece], "{reason:?}");
     }
 }
+
+#[test]
+fn a_block_that_crossed_a_choke_is_taken_and_a_refused_one_goes_to_another() {
+    let mut stage = Stage::leecher();
+    let (link, out) = stage.server(1);
+    let pieces = asked(&out, link);
+    let (other, _) = stage.server(2);
+    stage.says(link, Message::Choke);
+    let out = stage.delivers(link, pieces[0], truth(pieces[0]));
+    assert!(out.iter().any(|action| matches!(action, Action::Keep { .. })));
+    let out = stage.says(link, nack(pieces[1], NackReason::Choked));
+    assert_eq!(asked(&out, other), [pieces[1]]);
+    assert_eq!(stage.node.view(stage.now)[0].wasted_bytes, 0);
+}
