@@ -19,6 +19,8 @@ pub const OWED_MAX: usize = 2_000;
 pub const ASKED_MAX: usize = 500;
 /// Well-formed but hopeless requests, or blocks never asked for, before the link is closed (`wire.md`).
 pub const STRIKES_MAX: u32 = 300;
+/// A choke and the requests that were sent before it was heard of cross within so long, as libtorrent allows.
+const CROSSING_MAX: Duration = Duration::from_secs(2);
 /// A link without a byte for so long is dead (`wire.md`).
 pub const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// Something is said at least so often (`wire.md`).
@@ -159,6 +161,7 @@ pub struct Session {
     service_deviation: Duration,
     pause: Duration,
     paused_until: Moment,
+    choked_at: Option<Moment>,
     hopeless_count: u32,
     unasked_count: u32,
 }
@@ -197,6 +200,7 @@ impl Session {
             service_deviation: Duration::ZERO,
             pause: PAUSE_FIRST,
             paused_until: Moment::START,
+            choked_at: None,
             hopeless_count: 0,
             unasked_count: 0,
         }
@@ -297,9 +301,15 @@ impl Session {
         if self.unasked_count > STRIKES_MAX { Err(Violation::UnaskedBlocks) } else { Ok(()) }
     }
 
-    /// A request that is well formed and hopeless.
-    pub fn hopeless(&mut self) -> Result<(), Violation> {
-        self.hopeless_count += 1;
+    /// It is no longer served.
+    pub fn choke(&mut self, now: Moment) {
+        self.we_choke = true;
+        self.choked_at = Some(now);
+    }
+
+    /// A request that is well formed and hopeless; not counted where it may have crossed our choke.
+    pub fn hopeless(&mut self, now: Moment) -> Result<(), Violation> {
+        self.hopeless_count += u32::from(self.choked_at.is_none_or(|at| now.since(at) >= CROSSING_MAX));
         if self.hopeless_count > STRIKES_MAX { Err(Violation::HopelessRequests) } else { Ok(()) }
     }
 

@@ -52,7 +52,7 @@ impl Swarm {
     /// A choke drops what waits, each with its NACK.
     fn choke(&mut self, link: LinkId, turn: &mut Turn<'_>) {
         let Some(session) = self.sessions.get_mut(&link) else { return };
-        session.we_choke = true;
+        session.choke(turn.now);
         let dropped = std::mem::take(&mut session.owed);
         self.say(link, Message::Choke, turn);
         dropped.into_iter().for_each(|block| self.nack(link, numbers(block), NackReason::Choked, turn));
@@ -127,7 +127,7 @@ impl Swarm {
             }
         };
         if reason != NackReason::Full {
-            session.hopeless()?;
+            session.hopeless(turn.now)?;
         }
         self.nack(link, (piece, start, length), reason, turn);
         Ok(())

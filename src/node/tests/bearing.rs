@@ -18,6 +18,20 @@ fn who_refuses_without_choking_is_not_asked_again_at_once() {
 }
 
 #[test]
+fn requests_that_crossed_a_choke_are_not_held_against_who_sent_them() {
+    let mut stage = Stage::seed();
+    let link = stage.guest(1);
+    stage.says(link, Message::Interested);
+    stage.says(link, Message::NotInterested);
+    for _ in 0..500 {
+        assert_eq!(nacks(&stage.says(link, request(1)), link), [(1, NackReason::Choked)]);
+    }
+    stage.pass(Duration::from_secs(2));
+    (0..300).for_each(|_| assert_eq!(farewell(&stage.says(link, request(1)), link), None));
+    assert_eq!(farewell(&stage.says(link, request(1)), link), Some(ErrorCode::Protocol));
+}
+
+#[test]
 fn a_block_that_crossed_a_choke_is_taken_and_a_refused_one_goes_to_another() {
     let mut stage = Stage::leecher();
     let (link, out) = stage.server(1);

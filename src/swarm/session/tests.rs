@@ -158,9 +158,9 @@ fn a_block_that_is_given_up_is_still_owed_an_answer() {
 fn three_hundred_hopeless_requests_or_unasked_blocks_are_borne_and_no_more() {
     let mut session = session();
     for _ in 0..STRIKES_MAX {
-        assert_eq!((session.hopeless(), session.unasked()), (Ok(()), Ok(())));
+        assert_eq!((session.hopeless(at(0)), session.unasked()), (Ok(()), Ok(())));
     }
-    assert_eq!(session.hopeless(), Err(Violation::HopelessRequests));
+    assert_eq!(session.hopeless(at(0)), Err(Violation::HopelessRequests));
     assert_eq!(session.unasked(), Err(Violation::UnaskedBlocks));
 }
 
