@@ -118,17 +118,18 @@ impl Book {
         self.change(endpoint, |entry| {
             entry.state = State::Linked;
             entry.id = Some(id);
-            entry.failures = 0;
         });
     }
 
-    /// The link to `endpoint` ended: tried again soon, with jitter, so that not everyone comes back at once.
+    /// The link to `endpoint` ended, and not by a failure: tried again soon, with jitter, so that not everyone comes back
+    /// at once.
     pub fn unlinked(&mut self, endpoint: &Endpoint, now: Moment, chance: &mut Chance) {
         let wait = jittered(BACKOFF_FIRST, chance);
-        self.change(endpoint, |entry| {
-            entry.state = State::Idle;
-            entry.not_before = now.after(wait);
-        });
+        let entry = self.entries.get_mut(endpoint).filter(|entry| entry.state != State::Idle);
+        let Some(entry) = entry else { return };
+        entry.state = State::Idle;
+        entry.failures = 0;
+        entry.not_before = now.after(wait);
     }
 
     /// `endpoint` is a second way to `id`, who is linked already.

@@ -224,7 +224,8 @@ impl Swarm {
             }
             (Message::Leaves { piece, .. }, _) => self.leaves_came(link, piece, &[], turn),
             (Message::Heartbeat | Message::Block { .. }, _) => Ok(()),
-            (Message::Goodbye | Message::Error { .. }, _) => Ok(self.close(link, None, turn)),
+            (Message::Error { code, .. }, _) => Ok(self.rejected(link, code, turn)),
+            (Message::Goodbye, _) => Ok(self.close(link, None, turn)),
         }
     }
 
@@ -243,6 +244,14 @@ impl Swarm {
         let farewell = Message::Error { code: ErrorCode::Protocol, text: what.to_owned() };
         self.refuse_for_a_while(link, turn);
         self.close(link, Some(farewell), turn);
+    }
+
+    /// A peer is about to close, and says why.
+    fn rejected(&mut self, link: LinkId, code: ErrorCode, turn: &mut Turn<'_>) {
+        if code != ErrorCode::Duplicate {
+            self.refuse_for_a_while(link, turn);
+        }
+        self.close(link, None, turn);
     }
 
     /// Does what is due. Call it at [`Swarm::deadline`]; earlier does no harm.

@@ -6,6 +6,10 @@ fn nack(piece: u64, reason: NackReason) -> Message {
     Message::Nack { piece, start: 0, length: u64::from(LEAF_BYTES), reason }
 }
 
+fn dials(actions: &[Action]) -> usize {
+    actions.iter().filter(|action| matches!(action, Action::Dial { .. })).count()
+}
+
 #[test]
 fn who_refuses_without_choking_is_not_asked_again_at_once() {
     for reason in [NackReason::Choked, NackReason::Cancelled, NackReason::Full] {
@@ -43,4 +47,26 @@ fn a_block_that_crossed_a_choke_is_taken_and_a_refused_one_goes_to_another() {
     let out = stage.says(link, nack(pieces[1], NackReason::Choked));
     assert_eq!(asked(&out, other), [pieces[1]]);
     assert_eq!(stage.node.view(stage.now)[0].wasted_bytes, 0);
+}
+
+#[test]
+fn who_breaks_the_rules_each_time_is_dialled_ever_more_rarely() {
+    for last_word in [
+        Message::Stock { all: Some(vec![[99, 99]]), more: None },
+        Message::Error { code: ErrorCode::Banned, text: String::new() },
+    ] {
+        let mut stage = Stage::leecher();
+        let endpoint: Endpoint = "tracker.example:7070".parse().expect("an endpoint");
+        let mut count = 0;
+        for step in 0..600 {
+            let due = dials(&stage.pass(Duration::from_millis(100))) + usize::from(step == 0);
+            count += due;
+            if due > 0 {
+                let (link, _) = stage.connected([10, 0, 0, 1], Some(endpoint.clone()));
+                stage.says(link, stage.register(1, 0));
+                stage.says(link, last_word.clone());
+            }
+        }
+        assert!((2..=7).contains(&count), "{count} dials in a minute after {last_word:?}");
+    }
 }
