@@ -55,7 +55,7 @@ impl Node {
     /// A link stands: where we dialled, we speak first.
     pub(super) fn connected(&mut self, _now: Moment, mut stranger: Stranger, out: &mut Vec<Action>) {
         let link = stranger.link;
-        if self.strangers().count() >= STRANGERS_MAX {
+        if stranger.dialled.is_none() && self.strangers().count() >= STRANGERS_MAX {
             out.push(Action::Close {
                 link,
                 farewell: Some(error(ErrorCode::Busy, "too many links at once; try again later")),

@@ -19,7 +19,7 @@ use greeting::Stranger;
 
 /// Shares of one process; an open tracker refuses more.
 pub const SHARES_MAX: usize = 16_384;
-/// Links that have not said who they are yet.
+/// Links that have not said who they are yet; those we dialled are bounded by the dials at once, and not refused.
 pub const STRANGERS_MAX: usize = 512;
 /// Links of a tracker that only register, beyond those of its swarms.
 pub const GUESTS_MAX: usize = 4_096;

@@ -70,3 +70,14 @@ fn who_breaks_the_rules_each_time_is_dialled_ever_more_rarely() {
         assert!((2..=7).contains(&count), "{count} dials in a minute after {last_word:?}");
     }
 }
+
+#[test]
+fn a_crowd_of_strangers_does_not_keep_us_from_dialling() {
+    let mut stage = Stage::leecher();
+    (0..STRANGERS_MAX).for_each(|_| drop(stage.connected([10, 0, 0, 9], None)));
+    let (refused, out) = stage.connected([10, 0, 0, 9], None);
+    assert_eq!(farewell(&out, refused), Some(ErrorCode::Busy));
+    let endpoint: Endpoint = "tracker.example:7070".parse().expect("an endpoint");
+    let (link, out) = stage.connected([10, 0, 0, 1], Some(endpoint));
+    assert!(matches!(said(&out, link)[0], Message::Register { .. }));
+}
