@@ -14,8 +14,13 @@ use crate::wire::{Message, PAYLOAD_BYTES_MAX};
 use super::session::Violation;
 use super::{Part, Swarm, Turn};
 
-/// A peer that sends nothing of the description for so long is left for another.
+/// A peer that sends no part of the description for so long is left for another; twice as long after each time, so that
+/// over slow links too some part comes in time.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Doublings of that.
+const DOUBLINGS_MAX: u32 = 6;
+/// Parts sent to one peer: all of the largest description some times over.
+const PARTS_SENT_MAX: u32 = 300;
 /// A peer that did not have it is asked again after so long.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -25,6 +30,7 @@ pub struct Fetch {
     source: Option<(LinkId, Moment)>,
     bytes: Vec<u8>,
     total: Option<usize>,
+    given_up_count: u32,
     not_before: BTreeMap<LinkId, Moment>,
 }
 
@@ -37,6 +43,10 @@ impl Fetch {
         }
     }
 
+    fn patience(&self) -> Duration {
+        PATIENCE * 2_u32.pow(self.given_up_count.min(DOUBLINGS_MAX))
+    }
+
     fn give_up(&mut self) {
         self.source = None;
         self.bytes = Vec::new();
@@ -44,10 +54,10 @@ impl Fetch {
     }
 
     /// Takes a part in its turn. True when all of it is there.
-    fn take(&mut self, start: u64, total: u64, part: &[u8]) -> Result<bool, Violation> {
+    fn take(&mut self, total: u64, part: &[u8]) -> Result<bool, Violation> {
         let total = usize::try_from(total).ok().filter(|total| *total <= METAINFO_BYTES_MAX);
         let fits = total.is_some_and(|total| self.bytes.len() + part.len() <= total && !part.is_empty());
-        if !fits || start != self.bytes.len() as u64 || self.total.is_some_and(|known| Some(known) != total) {
+        if !fits || self.total.is_some_and(|known| Some(known) != total) {
             return Err(Violation::Unasked("a part of the metainfo"));
         }
         self.total = total;
@@ -63,9 +73,10 @@ impl Swarm {
             return;
         }
         if let Some((source, since)) = self.fetch.source {
-            if turn.now.since(since) < PATIENCE {
+            if turn.now.since(since) < self.fetch.patience() {
                 return;
             }
+            self.fetch.given_up_count += 1;
             self.fetch.not_before.insert(source, turn.now.after(RETRY));
             self.fetch.give_up();
         }
@@ -94,7 +105,11 @@ impl Swarm {
             self.fetch.give_up();
             return Ok(self.fetch_metainfo(turn));
         };
-        if !self.fetch.take(start, total, &part)? {
+        // A late answer to what was asked before it was given up.
+        if start != self.fetch.bytes.len() as u64 {
+            return Ok(());
+        }
+        if !self.fetch.take(total, &part)? {
             self.fetch.source = Some((link, turn.now));
             self.say(link, Message::MetainfoRequest { start: self.fetch.bytes.len() as u64 }, turn);
             return Ok(());
@@ -153,6 +168,11 @@ impl Swarm {
         let total = metainfo.served_bytes().len();
         let start = usize::try_from(start).ok().filter(|start| *start < total);
         let start = start.ok_or(Violation::Unasked("a metainfo request past its end"))?;
+        let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
+        session.parts_sent += 1;
+        if session.parts_sent > PARTS_SENT_MAX {
+            return Err(Violation::TooMany("PEDIDO_METADADOS"));
+        }
         let length = (total - start).min(PAYLOAD_BYTES_MAX as usize);
         let length = u32::try_from(length).expect("at most a mebibyte");
         turn.out.push(Action::SendMetainfo { link, metainfo, start, length });

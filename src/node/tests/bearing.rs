@@ -81,3 +81,43 @@ fn a_crowd_of_strangers_does_not_keep_us_from_dialling() {
     let (link, out) = stage.connected([10, 0, 0, 1], Some(endpoint));
     assert!(matches!(said(&out, link)[0], Message::Register { .. }));
 }
+
+fn part(stage: &Stage, link: LinkId, start: usize, end: usize) -> Event {
+    let bytes = stage.metainfo.served_bytes();
+    let length = u32::try_from(end - start).expect("small");
+    let message = Message::Metainfo { start: start as u64, length, total: bytes.len() as u64 };
+    Event::Received { link, message, payload: Payload::Bytes(bytes[start..end].to_vec()) }
+}
+
+#[test]
+fn a_peer_too_slow_with_the_description_is_neither_blamed_nor_asked_in_vain() {
+    let mut stage = Stage::with(Role::Peer, Start::Linked);
+    let link = stage.guest(1);
+    let mut requests = 0;
+    for _ in 0..30 {
+        stage.says(link, Message::Heartbeat);
+        let out = stage.pass(Duration::from_secs(4));
+        requests += said(&out, link).iter().filter(|m| matches!(m, Message::MetainfoRequest { .. })).count();
+    }
+    assert!((1..=3).contains(&requests), "{requests} more requests in two minutes");
+    let end = stage.metainfo.served_bytes().len();
+    stage.pass(Duration::from_secs(4));
+    for _ in 0..=requests {
+        let event = part(&stage, link, 0, end / 2);
+        assert_eq!(farewell(&stage.happens(event), link), None);
+    }
+    let event = part(&stage, link, end / 2, end);
+    assert!(stage.happens(event).iter().any(|action| matches!(action, Action::Prepare { .. })));
+}
+
+#[test]
+fn the_description_is_not_sent_without_end_to_one_peer() {
+    let mut stage = Stage::seed();
+    let link = stage.guest(1);
+    for _ in 0..300 {
+        let out = stage.says(link, Message::MetainfoRequest { start: 0 });
+        assert!(matches!(out[..], [Action::SendMetainfo { .. }]));
+    }
+    let out = stage.says(link, Message::MetainfoRequest { start: 0 });
+    assert_eq!(farewell(&out, link), Some(ErrorCode::Protocol));
+}
