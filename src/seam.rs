@@ -273,7 +273,7 @@ pub struct PeerView {
     pub down_rate: u64,
     /// Bytes a second to it.
     pub up_rate: u64,
-    /// Payload bytes received from it.
+    /// Payload bytes received from it that we had asked for.
     pub received_bytes: u64,
     /// Payload bytes sent to it.
     pub sent_bytes: u64,

@@ -128,16 +128,16 @@ impl Swarm {
             return session.unasked();
         };
         let block = metainfo.geometry().block(piece, start, length)?;
+        self.totals.received.add(turn.now, length);
+        if !session.is_asked(block) {
+            self.totals.wasted_bytes += length;
+            return session.unasked();
+        }
         session.delivered(turn.now, block);
         session.down.add(turn.now, length);
-        self.totals.received.add(turn.now, length);
         let receipt = match session.answered(block) {
             Answer::Awaited => picker.receive(giver(link, session), block, digests),
-            Answer::Late => Receipt::Wasted,
-            Answer::Unasked => {
-                self.totals.wasted_bytes += length;
-                return session.unasked();
-            }
+            Answer::Late | Answer::Unasked => Receipt::Wasted,
         };
         match receipt {
             Receipt::Wasted => {

@@ -121,3 +121,11 @@ fn the_description_is_not_sent_without_end_to_one_peer() {
     let out = stage.says(link, Message::MetainfoRequest { start: 0 });
     assert_eq!(farewell(&out, link), Some(ErrorCode::Protocol));
 }
+
+#[test]
+fn bytes_nobody_asked_for_earn_nothing() {
+    let mut stage = Stage::leecher();
+    let link = stage.guest(1);
+    (0..100).for_each(|_| drop(stage.delivers(link, 0, truth(0))));
+    assert_eq!(stage.node.view(stage.now)[0].peers[0].received_bytes, 0);
+}
