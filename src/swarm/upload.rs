@@ -95,6 +95,7 @@ impl Swarm {
             return;
         };
         let Some(stock) = session.stock.known().filter(|_| !session.we_choke) else { return };
+        session.suggestions_open.retain(|piece| !stock.contains(*piece));
         let pieces = suggester.suggest(stock, &session.suggestions_open, &mut self.chance);
         session.suggestions_open.extend(&pieces);
         pieces
@@ -140,10 +141,10 @@ impl Swarm {
         };
         if let Some(place) = session.suggestions_open.iter().position(|piece| *piece == block.piece) {
             session.suggestions_open.remove(place);
-            self.suggest(link, turn);
         } else if block.start == 0 {
             suggester.was_taken(block.piece);
         }
+        self.suggest(link, turn);
     }
 
     pub(super) fn cancelled(

@@ -129,3 +129,21 @@ fn bytes_nobody_asked_for_earn_nothing() {
     (0..100).for_each(|_| drop(stage.delivers(link, 0, truth(0))));
     assert_eq!(stage.node.view(stage.now)[0].peers[0].received_bytes, 0);
 }
+
+#[test]
+fn a_suggestion_that_was_followed_elsewhere_makes_room_for_another() {
+    let mut stage = Stage::seed();
+    let link = stage.guest(1);
+    stage.says(link, Message::Stock { all: Some(Vec::new()), more: None });
+    let suggested = |actions: &[Action]| {
+        let piece =
+            |message: &&Message| if let Message::Suggest { piece } = message { Some(*piece) } else { None };
+        said(actions, link).iter().filter_map(piece).collect::<Vec<_>>()
+    };
+    let first = suggested(&stage.says(link, Message::Interested));
+    assert_eq!(first.len(), 4);
+    let runs = first.iter().map(|piece| [*piece; 2]).collect();
+    stage.says(link, Message::Stock { all: None, more: Some(runs) });
+    let other = (0..8).find(|piece| !first.contains(piece)).expect("four others");
+    assert!(!suggested(&stage.says(link, request(other))).is_empty());
+}
