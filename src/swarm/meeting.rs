@@ -183,10 +183,21 @@ impl Swarm {
         }
     }
 
-    /// Somebody told us of these.
-    pub(super) fn heard_of(&mut self, peers: &[PeerAddress], wait: Duration, turn: &mut Turn<'_>) {
+    /// Somebody told us of these. Only who is on this machine may tell of it.
+    pub(super) fn heard_of(
+        &mut self,
+        link: LinkId,
+        peers: &[PeerAddress],
+        wait: Duration,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(teller) = self.sessions.get(&link) else { return };
+        let nearest = Scope::of(teller.remote.address.ip()).min(Scope::Private);
         let linked: BTreeSet<PeerId> = self.sessions.values().map(|session| session.remote.id).collect();
-        for peer in peers.iter().filter(|peer| peer.id != self.own_id && !linked.contains(&peer.id)) {
+        let is_new = |peer: &&PeerAddress| {
+            peer.id != self.own_id && !linked.contains(&peer.id) && Scope::of(peer.ip) >= nearest
+        };
+        for peer in peers.iter().filter(is_new) {
             self.book.learn(SocketAddr::new(peer.ip, peer.port), Some(peer.id), turn.now.after(wait));
         }
         self.dial(turn);

@@ -194,8 +194,8 @@ impl Swarm {
     ) -> Result<(), Violation> {
         match (message, payload) {
             (Message::Register { .. }, _) => Err(Violation::RegisteredTwice),
-            (Message::PeerList(peers), _) => Ok(self.heard_of(&peers, Duration::ZERO, turn)),
-            (Message::NewPeer(peer), _) => Ok(self.heard_of(&[peer], meeting::NEWS_WAIT, turn)),
+            (Message::PeerList(peers), _) => Ok(self.heard_of(link, &peers, Duration::ZERO, turn)),
+            (Message::NewPeer(peer), _) => Ok(self.heard_of(link, &[peer], meeting::NEWS_WAIT, turn)),
             (Message::Stock { all, more }, _) => self.stock_said(link, all.as_deref(), more.as_deref(), turn),
             (Message::MetainfoRequest { start }, _) => self.metainfo_asked(link, start, turn),
             (Message::Metainfo { start, total, .. }, payload) => {

@@ -147,3 +147,15 @@ fn a_suggestion_that_was_followed_elsewhere_makes_room_for_another() {
     let other = (0..8).find(|piece| !first.contains(piece)).expect("four others");
     assert!(!suggested(&stage.says(link, request(other))).is_empty());
 }
+
+#[test]
+fn this_machine_is_not_dialled_because_another_says_so() {
+    let mut stage = Stage::leecher();
+    stage.pass(Duration::from_secs(1));
+    let far = stage.guest(1);
+    let here = PeerAddress { id: PeerId([3; 20]), ip: IpAddr::from([127, 0, 0, 1]), port: 22 };
+    assert_eq!(dials(&stage.says(far, Message::PeerList(vec![here]))), 0);
+    let (near, _) = stage.connected([127, 0, 0, 1], None);
+    stage.says(near, stage.register(2, 5000));
+    assert_eq!(dials(&stage.says(near, Message::PeerList(vec![here]))), 1);
+}
