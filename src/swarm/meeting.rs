@@ -16,7 +16,7 @@ use super::{LINKS_MAX, Part, Swarm, Turn};
 
 /// Whoever hears of a newcomer waits this long for it to dial (`wire.md`).
 pub const NEWS_WAIT: Duration = Duration::from_secs(3);
-/// A link without a byte for so long loses to a new one between the same two (`wire.md`).
+/// A link without a byte for so long loses to a new one from the same address (`wire.md`).
 const STALE: Duration = Duration::from_secs(5);
 /// Peers told of in one message (`wire.md`).
 const GOSSIP_MAX: usize = 50;
@@ -73,12 +73,13 @@ impl Swarm {
         Ok(())
     }
 
-    /// Whether the link we have gives way to a new one: it fell silent, or the new one was dialled by the smaller id.
+    /// Whether the link we have gives way to a new one: it fell silent and the new one comes from its address, or the new one was dialled by the smaller id.
     fn yields(&self, ours: &Session, new: &Remote, now: Moment) -> bool {
         let we_are_smaller = self.own_id < new.id;
         let dialled_by_smaller = |dialled: bool| dialled == we_are_smaller;
         let (old_is, new_is) = (ours.remote.dialled.is_some(), new.dialled.is_some());
-        now.since(ours.heard) >= STALE || (!dialled_by_smaller(old_is) && dialled_by_smaller(new_is))
+        let is_stale = now.since(ours.heard) >= STALE && ours.remote.address.ip() == new.address.ip();
+        is_stale || (!dialled_by_smaller(old_is) && dialled_by_smaller(new_is))
     }
 
     /// Links a peer that was admitted and told who we are.

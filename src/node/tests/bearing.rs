@@ -159,3 +159,16 @@ fn this_machine_is_not_dialled_because_another_says_so() {
     stage.says(near, stage.register(2, 5000));
     assert_eq!(dials(&stage.says(near, Message::PeerList(vec![here]))), 1);
 }
+
+#[test]
+fn only_from_the_same_address_does_a_new_link_take_the_place_of_a_quiet_one() {
+    for (ip, outcome) in [([10, 0, 0, 1], None), ([10, 0, 0, 2], Some(ErrorCode::Duplicate))] {
+        let mut stage = Stage::leecher();
+        let old = stage.guest(1);
+        stage.pass(Duration::from_secs(6));
+        let (new, _) = stage.connected(ip, None);
+        let out = stage.says(new, stage.register(1, 5000));
+        assert_eq!(farewell(&out, new), outcome);
+        assert_eq!(farewell(&out, old).is_some(), outcome.is_none());
+    }
+}
