@@ -59,6 +59,19 @@ impl PieceSet {
         new
     }
 
+    /// Adds every piece from `first` to `last`, a machine word at a time.
+    pub fn insert_run(&mut self, first: PieceIndex, last: PieceIndex) {
+        let run = first.index()..last.index() + 1;
+        self.count += number(run.len() - self.bits.count_ones(run.clone()));
+        self.bits.insert_range(run);
+    }
+
+    /// The pieces from `first` to `last` that are not in it, in order, a machine word at a time.
+    pub fn absent(&self, first: PieceIndex, last: PieceIndex) -> impl Iterator<Item = PieceIndex> + '_ {
+        let next = move |from| self.next_bit(from, false).filter(|bit| *bit <= last.index());
+        std::iter::successors(next(first.index()), move |bit| next(bit + 1)).map(piece)
+    }
+
     /// Takes `piece` out; false if it was not there.
     pub fn remove(&mut self, piece: PieceIndex) -> bool {
         let there = self.contains(piece);
@@ -184,6 +197,20 @@ mod tests {
             prop_assert_eq!(numbers(ours.iter()), own.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(numbers(ours.minus(&theirs)), own.difference(&other).copied().collect::<Vec<_>>());
             prop_assert_eq!(ours.is_subset(&theirs), own.is_subset(&other));
+        }
+
+        #[test]
+        fn a_run_is_the_same_as_its_pieces_one_by_one(
+            own in prop::collection::btree_set(0u32..200, 0..150), first in 0u32..200, length in 0u32..200,
+        ) {
+            let last = (first + length).min(199);
+            let (first, last) = (PieceIndex(first), PieceIndex(last));
+            let (mut runs, mut singly) = (set(200, &own), set(200, &own));
+            let absent: Vec<PieceIndex> = runs.absent(first, last).collect();
+            runs.insert_run(first, last);
+            let added = (first.0..=last.0).map(PieceIndex).filter(|piece| singly.insert(*piece));
+            prop_assert_eq!(absent, added.collect::<Vec<_>>());
+            prop_assert_eq!(runs, singly);
         }
 
         #[test]

@@ -25,44 +25,50 @@ impl Swarm {
         turn: &mut Turn<'_>,
     ) -> Result<(), Violation> {
         let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
-        let (Some(metainfo), Some(_)) = (self.metainfo.clone(), &self.picker) else {
+        let (Some(metainfo), Some(_), Some(known)) = (&self.metainfo, &self.picker, session.stock.known())
+        else {
             all.iter().try_for_each(|runs| session.stock.claim(runs, true))?;
             more.iter().try_for_each(|runs| session.stock.claim(runs, false))?;
             return Ok(());
         };
-        let all = all.map(|runs| stock::pieces(metainfo.geometry(), runs)).transpose()?;
-        let more = more.map(|runs| stock::pieces(metainfo.geometry(), runs)).transpose()?;
-        if all.is_some() {
-            self.uncount(link);
-        }
-        all.iter().chain(&more).flatten().for_each(|piece| self.count(link, *piece, turn));
+        let (geometry, more) = (metainfo.geometry(), more.unwrap_or_default());
+        let (lost, gained): (Vec<PieceIndex>, Vec<PieceIndex>) = match all {
+            None => (Vec::new(), stock::news(geometry, more, known)?),
+            Some(all) => {
+                let said = stock::pieces(geometry, [all, more])?;
+                (known.minus(&said).collect(), said.minus(known).collect())
+            }
+        };
+        session.stock_changed(lost.len() + gained.len())?;
+        self.uncount(link, &lost);
+        self.count(link, &gained, turn);
         self.note_fullness(link, turn);
         self.tell_interest(link, turn);
         self.ask(link, turn);
         Ok(())
     }
 
-    /// Counts one piece that a peer holds.
-    fn count(&mut self, link: LinkId, piece: PieceIndex, turn: &mut Turn<'_>) {
+    /// Counts pieces that a peer holds from now on.
+    fn count(&mut self, link: LinkId, gained: &[PieceIndex], turn: &mut Turn<'_>) {
         let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else { return };
-        if session.stock.insert(piece) {
-            picker.gained(piece);
-            session.useful_count += u32::from(picker.lacks(piece));
-            self.credit_spread(link, piece, turn);
+        for piece in gained {
+            if session.stock.insert(*piece) {
+                picker.gained(*piece);
+                session.useful_count += u32::from(picker.lacks(*piece));
+            }
         }
+        gained.iter().for_each(|piece| self.credit_spread(link, *piece, turn));
     }
 
-    /// Uncounts everything a peer was counted for.
-    fn uncount(&mut self, link: LinkId) {
+    /// Uncounts pieces that a peer holds no more.
+    fn uncount(&mut self, link: LinkId, lost: &[PieceIndex]) {
         let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else { return };
-        session
-            .stock
-            .known()
-            .iter()
-            .flat_map(|stock| stock.iter())
-            .for_each(|piece| picker.lost_holder(piece));
-        session.stock.empty();
-        session.useful_count = 0;
+        for piece in lost {
+            if session.stock.remove(*piece) {
+                picker.lost_holder(*piece);
+                session.useful_count -= u32::from(picker.lacks(*piece));
+            }
+        }
     }
 
     /// Counts anew what a peer has for us.

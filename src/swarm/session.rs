@@ -23,6 +23,8 @@ pub const STRIKES_MAX: u32 = 300;
 const CROSSING_MAX: Duration = Duration::from_secs(2);
 /// A link without a byte for so long is dead (`wire.md`).
 pub const SILENCE_MAX: Duration = Duration::from_secs(20);
+/// How often all of a stock may change in the life of a link; an honest one is gained once, and lost once.
+const CHANGES_MAX: u64 = 8;
 /// Something is said at least so often (`wire.md`).
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A peer is a newcomer for so long.
@@ -163,6 +165,7 @@ pub struct Session {
     service_deviation: Duration,
     pause: Duration,
     paused_until: Moment,
+    stock_changes: u64,
     choked_at: Option<Moment>,
     hopeless_count: u32,
     unasked_count: u32,
@@ -203,6 +206,7 @@ impl Session {
             service_deviation: Duration::ZERO,
             pause: PAUSE_FIRST,
             paused_until: Moment::START,
+            stock_changes: 0,
             choked_at: None,
             hopeless_count: 0,
             unasked_count: 0,
@@ -296,6 +300,16 @@ impl Session {
         self.delivered = now;
         self.is_snubbed = false;
         self.pause = PAUSE_FIRST;
+    }
+
+    /// So many pieces came into its stock or went from it.
+    pub fn stock_changed(&mut self, pieces: usize) -> Result<(), Violation> {
+        self.stock_changes += pieces as u64;
+        let piece_count = self.stock.known().map_or(0, |stock| stock.piece_count());
+        if self.stock_changes > CHANGES_MAX * u64::from(piece_count) {
+            return Err(Violation::TooMany("changes of stock"));
+        }
+        Ok(())
     }
 
     /// A block nobody ever asked it for.

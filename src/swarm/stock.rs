@@ -50,14 +50,6 @@ impl Stock {
         if let Stock::Known(set) = self { set.remove(piece) } else { false }
     }
 
-    /// Nothing is held.
-    pub fn empty(&mut self) {
-        match self {
-            Stock::Claimed(bits) => bits.clear(),
-            Stock::Known(set) => *set = PieceSet::empty(set.piece_count()),
-        }
-    }
-
     /// Notes runs said before the metainfo is known.
     pub fn claim(&mut self, runs: &[[u64; 2]], replaces: bool) -> Result<(), BadStock> {
         let Stock::Claimed(bits) = self else { return Ok(()) };
@@ -85,11 +77,26 @@ impl Stock {
     }
 }
 
-/// The pieces of `runs`, each checked against the share.
-pub fn pieces(geometry: &Geometry, runs: &[[u64; 2]]) -> Result<Vec<PieceIndex>, BadStock> {
+/// The pieces that these lists of runs name together, each checked against the share.
+pub fn pieces(geometry: &Geometry, lists: [&[[u64; 2]]; 2]) -> Result<PieceSet, BadStock> {
+    let mut set = PieceSet::empty(geometry.piece_count());
+    for runs in lists {
+        check_runs(runs)?;
+        for [first, last] in runs {
+            set.insert_run(piece(geometry, *first)?, piece(geometry, *last)?);
+        }
+    }
+    Ok(set)
+}
+
+/// The pieces of `runs` that are not in `known`, each checked against the share. Where runs overlap, some come twice.
+pub fn news(geometry: &Geometry, runs: &[[u64; 2]], known: &PieceSet) -> Result<Vec<PieceIndex>, BadStock> {
     check_runs(runs)?;
-    runs.iter().try_for_each(|[_, last]| piece(geometry, *last).map(drop))?;
-    runs.iter().flat_map(|[first, last]| *first..=*last).map(|index| piece(geometry, index)).collect()
+    let mut news = Vec::new();
+    for [first, last] in runs {
+        news.extend(known.absent(piece(geometry, *first)?, piece(geometry, *last)?));
+    }
+    Ok(news)
 }
 
 /// Bounds what the runs of one message may name in all, before any of it is kept.

@@ -161,6 +161,18 @@ fn this_machine_is_not_dialled_because_another_says_so() {
 }
 
 #[test]
+fn a_stock_that_changes_without_end_closes_the_link() {
+    let mut stage = Stage::leecher();
+    let link = stage.guest(1);
+    let nothing = Message::Stock { all: Some(Vec::new()), more: None };
+    let turns = (0..1000).take_while(|_| {
+        let closed = |out: Vec<Action>| farewell(&out, link) == Some(ErrorCode::Protocol);
+        !closed(stage.says(link, stock_of(0, PIECES - 1))) && !closed(stage.says(link, nothing.clone()))
+    });
+    assert!((2..=200).contains(&turns.count()));
+}
+
+#[test]
 fn only_from_the_same_address_does_a_new_link_take_the_place_of_a_quiet_one() {
     for (ip, outcome) in [([10, 0, 0, 1], None), ([10, 0, 0, 2], Some(ErrorCode::Duplicate))] {
         let mut stage = Stage::leecher();
