@@ -3,6 +3,7 @@
 //! Knows pieces, counts and who was asked; does not decide whether a peer may be asked, nor how much at once.
 
 mod assembly;
+mod progress;
 mod rarity;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use crate::content::{Block, Metainfo, PieceIndex, PieceSet};
 use crate::ids::{Digest, LinkId, PeerId};
 
 use assembly::{Assembly, Outcome};
+use progress::Progress;
 pub use rarity::Rarity;
 
 /// Pieces chosen by chance before rarity counts (BEP 3's practice): a first piece to trade with, soon.
@@ -91,6 +93,7 @@ pub struct Picker {
     begun: BTreeMap<PieceIndex, Assembly>,
     free: BTreeSet<PieceIndex>,
     missing_count: u32,
+    progress: Progress,
 }
 
 impl Picker {
@@ -107,6 +110,7 @@ impl Picker {
             rarity.open(*piece);
         }
         let missing_count = u32::try_from(missing.len()).expect("at most 2^21 pieces");
+        let progress = progress_alone(&metainfo, &held, &wanted);
         Picker {
             metainfo,
             wants,
@@ -116,6 +120,7 @@ impl Picker {
             begun: BTreeMap::new(),
             free: BTreeSet::new(),
             missing_count,
+            progress,
         }
     }
 
@@ -141,17 +146,29 @@ impl Picker {
 
     /// A peer holds this piece from now on.
     pub fn gained(&mut self, piece: PieceIndex) {
+        self.progress.one_more(self.copies(piece));
         self.rarity.raise(piece);
     }
 
     /// A peer that was counted for this piece is gone, or has it no more.
     pub fn lost_holder(&mut self, piece: PieceIndex) {
+        self.progress.one_less(self.copies(piece));
         self.rarity.lower(piece);
     }
 
     /// Peers counted for this piece.
     pub fn holders(&self, piece: PieceIndex) -> u16 {
         self.rarity.count(piece)
+    }
+
+    /// How far the share is.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// How many of those we see hold this piece, ourselves included.
+    fn copies(&self, piece: PieceIndex) -> usize {
+        usize::from(self.holders(piece)) + usize::from(self.held.contains(piece))
     }
 
     /// The next block to ask `link` for, at most `bytes` of it, given what it holds and suggests. It counts as asked.
@@ -198,14 +215,20 @@ impl Picker {
             Outcome::Unfinished => Finish::Unfinished,
             Outcome::Wrong => Finish::Wrong,
             Outcome::Right => {
-                self.begun.remove(&block.piece);
-                self.free.remove(&block.piece);
-                self.wants[block.piece.index()] = Want::Held;
-                self.held.insert(block.piece);
-                self.missing_count -= 1;
+                self.hold(block.piece);
                 Finish::Held
             }
         }
+    }
+
+    fn hold(&mut self, piece: PieceIndex) {
+        self.begun.remove(&piece);
+        self.free.remove(&piece);
+        self.wants[piece.index()] = Want::Held;
+        self.progress.one_more(self.copies(piece));
+        self.progress.done_bytes += u64::from(self.metainfo.geometry().length(piece));
+        self.held.insert(piece);
+        self.missing_count -= 1;
     }
 
     /// Frees what is false of a wrong piece, and tells who gave it. Without `truth` nobody can tell which leaves those are:
@@ -228,8 +251,13 @@ impl Picker {
 
     /// The content beneath `piece` changed: it is neither held nor fetched again.
     pub fn forget(&mut self, piece: PieceIndex) -> bool {
-        let was_held = self.held.remove(piece);
+        let was_held = self.held.contains(piece);
         if was_held {
+            self.progress.one_less(self.copies(piece));
+            if self.wanted.contains(piece) {
+                self.progress.done_bytes -= u64::from(self.metainfo.geometry().length(piece));
+            }
+            self.held.remove(piece);
             self.wants[piece.index()] = Want::Unwanted;
         }
         was_held
@@ -308,6 +336,13 @@ impl Picker {
 
     /// Asserts what the type's invariant says; for tests.
     pub fn check(&self) {
+        let mut recounted = progress_alone(&self.metainfo, &self.held, &self.wanted);
+        for piece in self.metainfo.geometry().pieces() {
+            let own = usize::from(self.held.contains(piece));
+            (own..self.copies(piece)).for_each(|copies| recounted.one_more(copies));
+        }
+        assert_eq!(recounted.copies_percent(), self.progress.copies_percent());
+        assert_eq!(recounted.done_bytes, self.progress.done_bytes);
         for piece in self.metainfo.geometry().pieces() {
             let want = self.wants[piece.index()];
             assert_eq!(want == Want::Missing, self.rarity.is_open(piece), "{piece:?} {want:?}");
@@ -317,4 +352,14 @@ impl Picker {
             assert_eq!(is_free, self.free.contains(&piece), "{piece:?}");
         }
     }
+}
+
+/// Where a share stands that nobody else was seen with.
+fn progress_alone(metainfo: &Metainfo, held: &PieceSet, wanted: &PieceSet) -> Progress {
+    let bytes = |piece| u64::from(metainfo.geometry().length(piece));
+    let mut progress = Progress::new(held.piece_count());
+    held.iter().for_each(|_| progress.one_more(0));
+    progress.total_bytes = wanted.iter().map(bytes).sum();
+    progress.done_bytes = progress.total_bytes - wanted.minus(held).map(bytes).sum::<u64>();
+    progress
 }
