@@ -150,7 +150,6 @@ impl Swarm {
                 continue;
             }
             let (Some(stock), Some(picker)) = (session.stock.known(), &mut self.picker) else { continue };
-            session.was_seed = Some(session.was_seed.unwrap_or(stock.is_full()));
             stock.iter().for_each(|piece| picker.gained(piece));
         }
     }
