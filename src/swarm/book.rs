@@ -15,7 +15,7 @@ use crate::time::Moment;
 pub const ENDPOINTS_MAX: usize = 2_000;
 /// Dials under way at once.
 pub const DIALS_MAX: usize = 32;
-/// Bans kept; older ones give way only by the process ending.
+/// Bans kept.
 const BANS_MAX: usize = 10_000;
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(300);
@@ -150,15 +150,29 @@ impl Book {
     /// where many may share one (loopback, private ranges).
     /// False if it was refused already.
     pub fn ban(&mut self, id: PeerId, ip: IpAddr, port: u16) -> bool {
-        if self.banned_ids.len() >= BANS_MAX || !self.banned_ids.insert((ip, id)) {
+        if !self.banned_ids.insert((ip, id)) {
             return false;
         }
+        self.forget_a_ban();
         if port != 0 {
             self.banned_places.insert((ip, port));
             self.entries.remove(&Endpoint::at(ip, port));
         }
         *self.strikes.entry(ip).or_default() += 1;
         true
+    }
+
+    /// Keeps each table within [`BANS_MAX`]; which of so many gives way hardly matters.
+    fn forget_a_ban(&mut self) {
+        if self.banned_ids.len() > BANS_MAX {
+            self.banned_ids.pop_first();
+        }
+        if self.banned_places.len() >= BANS_MAX {
+            self.banned_places.pop_first();
+        }
+        if self.strikes.len() >= BANS_MAX {
+            self.strikes.pop_first();
+        }
     }
 
     /// Whether such a peer is refused.
@@ -279,6 +293,16 @@ mod tests {
         assert!(!book.is_banned(ip, 9, Some(other)));
         book.ban(PeerId([3; 20]), ip, 5001);
         assert!(book.is_banned(ip, 9, Some(other)));
+    }
+
+    #[test]
+    fn a_liar_is_banned_however_many_were_before_it() {
+        let mut book = Book::default();
+        for n in 0..=u32::try_from(BANS_MAX).expect("a small number") {
+            let ip = IpAddr::from(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n));
+            assert!(book.ban(PeerId([1; 20]), ip, 5000));
+            assert!(book.banned_ids.len().max(book.banned_places.len()).max(book.strikes.len()) <= BANS_MAX);
+        }
     }
 
     #[test]
