@@ -20,6 +20,8 @@ pub const NEWS_WAIT: Duration = Duration::from_secs(3);
 const STALE: Duration = Duration::from_secs(5);
 /// Peers told of in one message (`wire.md`).
 const GOSSIP_MAX: usize = 50;
+/// Places that one peer may tell us of between two rounds of gossip; what it says beyond is passed over.
+const TOLD_MAX: usize = 1_000;
 /// LEAVES requests answered between two inspections; each costs a read of a whole piece.
 pub const LEAVES_MAX: u32 = 16;
 
@@ -192,7 +194,11 @@ impl Swarm {
         wait: Duration,
         turn: &mut Turn<'_>,
     ) {
-        let Some(teller) = self.sessions.get(&link) else { return };
+        let Some(teller) = self.sessions.get_mut(&link) else { return };
+        teller.places_told += peers.len();
+        if teller.places_told > TOLD_MAX {
+            return;
+        }
         let nearest = Scope::of(teller.remote.address.ip()).min(Scope::Private);
         let linked: BTreeSet<PeerId> = self.sessions.values().map(|session| session.remote.id).collect();
         let is_new = |peer: &&PeerAddress| {
@@ -219,6 +225,7 @@ impl Swarm {
     }
 
     pub(super) fn tell_everyone_of_everyone(&mut self, turn: &mut Turn<'_>) {
+        self.sessions.values_mut().for_each(|session| session.places_told = 0);
         self.links().into_iter().for_each(|link| self.gossip_to(link, turn));
     }
 

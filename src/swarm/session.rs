@@ -153,6 +153,8 @@ pub struct Session {
     pub is_seeding: bool,
     /// Leaf hashes asked of us since the last inspection.
     pub leaves_served: u32,
+    /// Places it told us of since the last round of gossip.
+    pub places_told: usize,
     /// Parts of the metainfo given to it.
     pub parts_sent: u32,
     /// It let everything wait too long; served by one request at a time until it delivers.
@@ -196,6 +198,7 @@ impl Session {
             suggestions_open: Vec::new(),
             is_seeding: false,
             leaves_served: 0,
+            places_told: 0,
             parts_sent: 0,
             is_snubbed: false,
             asked: BTreeMap::new(),

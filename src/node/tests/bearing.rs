@@ -184,3 +184,28 @@ fn only_from_the_same_address_does_a_new_link_take_the_place_of_a_quiet_one() {
         assert_eq!(farewell(&out, old).is_some(), outcome.is_none());
     }
 }
+
+#[test]
+fn one_peer_can_send_us_to_so_many_places_a_minute_and_no_more() {
+    let mut stage = Stage::leecher();
+    let teller = stage.guest(1);
+    let list = |net: u8| {
+        let place =
+            |host| PeerAddress { id: PeerId([3; 20]), ip: IpAddr::from([203, 0, net, host]), port: 9 };
+        Message::PeerList((0..200).map(place).collect())
+    };
+    let mut out: Vec<Action> = (0..9).flat_map(|net| stage.says(teller, list(net))).collect();
+    let mut places = std::collections::BTreeSet::new();
+    for _ in 0..40 {
+        for action in out {
+            let Action::Dial { share, endpoint } = action else { continue };
+            places.insert(endpoint.to_string());
+            stage.happens(Event::DialFailed { share, endpoint });
+        }
+        stage.says(teller, Message::Heartbeat);
+        out = stage.pass(Duration::from_millis(500));
+    }
+    places.remove("10.0.0.1:5000");
+    places.remove("tracker.example:7070");
+    assert_eq!(places.len(), 1_000);
+}
