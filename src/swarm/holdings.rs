@@ -9,7 +9,7 @@ use crate::time::Moment;
 use crate::wire::Message;
 
 use super::session::Violation;
-use super::{Swarm, Turn, stock};
+use super::{Part, Swarm, Turn, stock};
 
 /// Pieces that are finished within so long of each other are announced in one message: of many small files each is a
 /// piece, and a message for each piece and peer would cost more than the files.
@@ -27,6 +27,10 @@ impl Swarm {
         let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
         let (Some(metainfo), Some(_), Some(known)) = (&self.metainfo, &self.picker, session.stock.known())
         else {
+            // A register that does not know the share never will.
+            if self.part != Part::Downloads {
+                return Ok(());
+            }
             all.iter().try_for_each(|runs| session.stock.claim(runs, true))?;
             more.iter().try_for_each(|runs| session.stock.claim(runs, false))?;
             return Ok(());

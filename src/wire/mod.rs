@@ -19,6 +19,12 @@
 //! **Lists.** `ESTOQUE` has at least one of its two keys; each run has `first <= last < 2^21`, in any order.
 //! `LISTA_PEERS` has at most 200 entries; an entry with `porta` 0 is read, and of use to nobody.
 //!
+//! **Without end** nothing may be done: all of a stock may change eight times in the life of a link, 300 parts of the
+//! metainfo are sent on one, both then a protocol error; of places to dial a peer is heard a thousand a minute. A request
+//! that comes within 2 s of our choke may have crossed it and is not counted.
+//!
+//! **Loopback addresses** are believed only of peers seen from loopback.
+//!
 //! **The first byte** may also be one of the blanks that JSON allows before `{`.
 
 pub mod frame;
