@@ -17,13 +17,22 @@ pub fn refuse_existing(path: &Path) -> Result<(), Failure> {
 }
 
 /// Replaces the file at `path` by one of these bytes; a reader sees the old one or the new one, never a part.
+/// A pipe or a device, as behind `/dev/stdout`, is written to instead.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let is_special = fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir());
+    let written = if is_special { write_into(path, bytes) } else { replace(path, bytes) };
+    written.map_err(|error| Failure::failed(format!("cannot write '{}': {error}", human::path(path))))
+}
+
+fn write_into(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    OpenOptions::new().write(true).open(path)?.write_all(bytes)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = beside(path);
-    let written = write_new(&beside, bytes).and_then(|()| fs::rename(&beside, path));
-    written.map_err(|error| {
+    write_new(&beside, bytes).and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
         // What could not be made need not be there to be taken away.
         let _ = fs::remove_file(&beside);
-        Failure::failed(format!("cannot write '{}': {error}", human::path(path)))
     })
 }
 
@@ -49,6 +58,15 @@ mod tests {
         write_whole(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_device_is_written_to_and_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("nowhere");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        write_whole(&path, b"one").unwrap();
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
     }
 
     #[test]
