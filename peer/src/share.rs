@@ -15,7 +15,9 @@ use crate::join::ANY;
 
 /// Seeds until stopped.
 pub async fn run(share: Share, talk: &Talk, stop: CancellationToken) -> Result<Exit, Failure> {
-    let scanned = publish::hash_all(slice::from_ref(&share.path), &share.publish, talk, &stop).await?;
+    let paths = slice::from_ref(&share.path);
+    publish::refuse_outputs(&share.outputs, paths)?;
+    let scanned = publish::hash_all(paths, &share.publish, talk, &stop).await?;
     let place = Place::bind(share.listen.unwrap_or(ANY), &share.advertise.advertise)?;
     let node = NodeConfig { limit_up: share.limit_up, ..place.node(env!("CARGO_PKG_NAME"), Role::Peer) };
     let tracker = vec![share.tracker];

@@ -39,11 +39,22 @@ pub async fn hash_all(
     Ok(all)
 }
 
-/// Refuses outputs that could only hold one of several shares.
-pub fn refuse_ambiguous(outputs: &AnnounceOptions, shares: usize) -> Result<(), Failure> {
-    if shares > 1 && (outputs.torrent_file.is_some() || outputs.link_file.is_some()) {
-        let message = "--torrent-file and --link-file hold one share, and several are given";
-        return Err(Failure::usage(message).hint("share one PATH, or run the program once for each"));
+/// Refuses outputs that could only hold one of several shares, or that would replace what is shared.
+pub fn refuse_outputs(outputs: &AnnounceOptions, paths: &[PathBuf]) -> Result<(), Failure> {
+    let AnnounceOptions { torrent_file, link_file } = outputs;
+    let named = [("--torrent-file", torrent_file), ("--link-file", link_file)];
+    for (option, output) in named.into_iter().filter_map(|(option, output)| Some((option, output.as_ref()?)))
+    {
+        if paths.len() > 1 {
+            let message = format!("{option} holds one share, and several are given");
+            return Err(Failure::usage(message).hint("share one PATH, or run the program once for each"));
+        }
+        // What cannot be found is not there to be replaced.
+        let Ok(output) = output.canonicalize() else { continue };
+        if paths.iter().any(|path| path.canonicalize().is_ok_and(|path| output.starts_with(path))) {
+            let message = format!("{option} would replace '{}', which is to be shared", human::path(&output));
+            return Err(Failure::would_overwrite(message).hint("choose another name"));
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::cli::Seed;
 
 /// Hashes, binds, writes what was asked for, tells the lines to paste, and seeds until stopped.
 pub async fn run(seed: Seed, talk: &Talk, stop: CancellationToken) -> Result<Exit, Failure> {
-    publish::refuse_ambiguous(&seed.outputs, seed.paths.len())?;
+    publish::refuse_outputs(&seed.outputs, &seed.paths)?;
     let scanned = publish::hash_all(&seed.paths, &seed.publish, talk, &stop).await?;
     let place = Place::bind(seed.listen, &seed.advertise.advertise)?;
     for one in &scanned {
