@@ -7,7 +7,7 @@ mod tests;
 
 pub use share::{check_line, download_lines, file_line, peer_count, peer_percents, register_line, seed_line};
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -71,6 +71,7 @@ impl Screen {
         for (bar, line) in bars.iter().zip(lines) {
             bar.set_message(if self.coloured { coloured(line) } else { line.clone() });
         }
+        self.rewind();
     }
 
     /// Takes away what is drawn.
@@ -80,7 +81,18 @@ impl Screen {
 
     /// Does `print` while nothing is drawn, and draws again.
     pub fn aside<R>(&self, print: impl FnOnce() -> R) -> R {
-        self.group.suspend(print)
+        let printed = self.group.suspend(print);
+        self.rewind();
+        printed
+    }
+
+    /// Puts the cursor at the beginning of the last line. It was left at the end, where the `^C` that a terminal echoes
+    /// would begin another line, and the lines above would no longer be found.
+    fn rewind(&self) {
+        if self.shown {
+            // A stderr that is gone is no reason to stop.
+            let _ = write!(std::io::stderr(), "\r");
+        }
     }
 
     fn bars(&self) -> MutexGuard<'_, Vec<ProgressBar>> {

@@ -78,6 +78,7 @@ pub async fn run(session: Session, talk: &Talk, stop: CancellationToken) -> Resu
                 watcher.see(current, started.elapsed());
             }
             Some(one) = news.recv() => watcher.hear(&one),
+            () = stop.cancelled(), if !watcher.is_stopping() => watcher.stop(),
             _ = ticks.tick() => watcher.tick(*checking.borrow(), started.elapsed()),
         }
         if watcher.judge(started.elapsed()) {

@@ -74,6 +74,7 @@ pub struct Watcher<'a> {
     report: Report,
     complete_at: Option<Duration>,
     timed_out: bool,
+    stopping: bool,
     asked: bool,
     events: Cadence,
     lines: Cadence,
@@ -103,6 +104,7 @@ impl<'a> Watcher<'a> {
             report: Report::default(),
             complete_at: None,
             timed_out: false,
+            stopping: false,
             asked: false,
             events: Cadence::each_second(),
             lines: Cadence::plain(),
@@ -141,26 +143,37 @@ impl<'a> Watcher<'a> {
 
     /// Time passed; `checking` is how far the check of what is there has come, while it lasts.
     pub fn tick(&mut self, checking: Option<(u64, u64)>, now: Duration) {
-        if self.talk.screen.is_shown() {
+        if self.talk.screen.is_shown() && !self.stopping {
             self.talk.screen.draw(&self.lines(checking, self.talk.screen.width()));
         }
         if self.events.is_due(now) && self.talk.is_json() {
             self.report.progress(&self.views, checking, self.talk);
         }
-        if self.lines.is_due(now) && self.talk.is_plain() {
+        if self.lines.is_due(now) && self.talk.is_plain() && !self.stopping {
             self.lines(checking, PLAIN_COLUMNS).iter().for_each(|line| self.talk.say(line.trim_end()));
         }
-        if !self.asked && now >= PATIENCE {
+        if !self.asked && now >= PATIENCE && self.is_waiting() {
             self.asked = true;
             self.ask();
         }
     }
 
+    /// The person wants it over: nothing is drawn from now on, so that a second Ctrl-C leaves no bar behind.
+    pub fn stop(&mut self) {
+        self.stopping = true;
+        self.talk.screen.clear();
+        self.talk.say("stopping (Ctrl-C again ends at once)");
+    }
+
+    /// Whether [`Watcher::stop`] was called.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
     /// Whether the session is over by itself.
     pub fn judge(&mut self, now: Duration) -> bool {
         let Aim::Download(download) = &self.aim else { return false };
-        let reached = self.views.iter().any(|view| view.reached);
-        match judged(download, reached, self.complete_at, now) {
+        match judged(download, self.is_waiting(), self.complete_at, now) {
             Some(Over::NoPeer) => self.timed_out = true,
             Some(Over::Left) => {}
             None => return false,
@@ -193,11 +206,11 @@ impl<'a> Watcher<'a> {
             return Err(Failure::no_peer(message)
                 .hint("is the tracker running? another address can be given with --peer"));
         }
-        let left =
-            self.views.iter().filter(|view| view.prepared).map(|view| view.total_bytes - view.done_bytes);
-        let message = match left.sum() {
-            0 => "stopped before the download began".to_owned(),
-            left => format!("stopped with {} left", human::bytes(left)),
+        let left = |view: &ShareView| view.total_bytes.saturating_sub(view.done_bytes);
+        let message = match self.views.iter().find(|view| view.prepared).map(left) {
+            None => "stopped before the download began".to_owned(),
+            Some(0) => "stopped while the last files were being moved into place".to_owned(),
+            Some(left) => format!("stopped with {} left", human::bytes(left)),
         };
         Err(Failure::stopped(message).hint("run the same command again to go on from there"))
     }
@@ -225,11 +238,16 @@ impl<'a> Watcher<'a> {
         lines
     }
 
+    /// Whether no peer answered since the start, and nothing can be done without one.
+    fn is_waiting(&self) -> bool {
+        let downloads = matches!(self.aim, Aim::Download(_));
+        let alone = |view: &ShareView| !view.reached && !(downloads && is_busy(view));
+        !self.views.is_empty() && self.views.iter().all(alone)
+    }
+
     /// Says what is being tried, when nobody answered yet.
     fn ask(&self) {
-        let nobody = self.views.iter().all(|view| !view.reached && !view.complete);
-        let dials = self.shares.iter().any(|watched| !watched.endpoints.is_empty());
-        if nobody && dials {
+        if self.shares.iter().any(|watched| !watched.endpoints.is_empty()) {
             self.talk.warn(&format!("no peer reached yet: tried {}; is the tracker running?", self.tried()));
         }
     }
@@ -246,12 +264,18 @@ enum Over {
     Left,
 }
 
-fn judged(download: &Download, reached: bool, complete_at: Option<Duration>, now: Duration) -> Option<Over> {
+/// `waiting`: nothing can be done until a first peer comes.
+fn judged(download: &Download, waiting: bool, complete_at: Option<Duration>, now: Duration) -> Option<Over> {
     match (complete_at, download.seed_for, download.timeout) {
         (Some(at), Some(seed_for), _) => (now >= at.saturating_add(seed_for)).then_some(Over::Left),
-        (None, _, Some(timeout)) => (!reached && now >= timeout).then_some(Over::NoPeer),
+        (None, _, Some(timeout)) => (waiting && now >= timeout).then_some(Over::NoPeer),
         _ => None,
     }
+}
+
+/// Whether bytes that are there already are being looked at, or being moved into place.
+fn is_busy(view: &ShareView) -> bool {
+    view.metainfo.is_some() && (!view.prepared || view.done_bytes >= view.total_bytes)
 }
 
 #[cfg(test)]
@@ -268,21 +292,21 @@ mod tests {
 
     #[test]
     fn without_a_peer_a_download_ends_at_its_timeout_and_not_before() {
-        assert_eq!(judged(&download(None, Some(5)), false, None, at(4)), None);
-        assert_eq!(judged(&download(None, Some(5)), false, None, at(5)), Some(Over::NoPeer));
+        assert_eq!(judged(&download(None, Some(5)), true, None, at(4)), None);
+        assert_eq!(judged(&download(None, Some(5)), true, None, at(5)), Some(Over::NoPeer));
     }
 
     #[test]
-    fn a_download_that_reached_somebody_or_has_no_timeout_waits() {
-        assert_eq!(judged(&download(None, Some(5)), true, None, at(500)), None);
-        assert_eq!(judged(&download(None, None), false, None, at(500)), None);
+    fn a_download_that_has_something_to_do_or_no_timeout_goes_on() {
+        assert_eq!(judged(&download(None, Some(5)), false, None, at(500)), None);
+        assert_eq!(judged(&download(None, None), true, None, at(500)), None);
     }
 
     #[test]
     fn what_is_complete_is_seeded_as_long_as_was_asked_for() {
-        assert_eq!(judged(&download(Some(0), None), true, Some(at(7)), at(7)), Some(Over::Left));
-        assert_eq!(judged(&download(Some(60), None), true, Some(at(7)), at(66)), None);
-        assert_eq!(judged(&download(Some(60), None), true, Some(at(7)), at(67)), Some(Over::Left));
+        assert_eq!(judged(&download(Some(0), None), false, Some(at(7)), at(7)), Some(Over::Left));
+        assert_eq!(judged(&download(Some(60), None), false, Some(at(7)), at(66)), None);
+        assert_eq!(judged(&download(Some(60), None), false, Some(at(7)), at(67)), Some(Over::Left));
         assert_eq!(judged(&download(None, Some(5)), false, Some(at(7)), at(1_000_000)), None);
     }
 
