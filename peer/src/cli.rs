@@ -12,6 +12,7 @@ use minibit::console::options::{
 };
 use minibit::console::{Exit, amounts};
 use minibit::ids::Endpoint;
+use minibit::net::content::select;
 
 /// Get a folder from many machines at once, and pass it on
 #[derive(Parser, Debug)]
@@ -59,7 +60,7 @@ pub struct Join {
     #[arg(long, value_name = "HOST:PORT", env = "MINIBIT_PEER", value_delimiter = ',')]
     pub peer: Vec<Endpoint>,
     /// Only the files that match, by path below the share's folder; may be repeated
-    #[arg(long, value_name = "GLOB", env = "MINIBIT_SELECT")]
+    #[arg(long, value_name = "GLOB", env = "MINIBIT_SELECT", value_parser = select::pattern)]
     pub select: Vec<String>,
     /// Send at most this many bytes a second: 512KiB, 4MB
     #[arg(long, value_name = "RATE", env = "MINIBIT_LIMIT_UP", value_parser = amounts::rate)]
@@ -70,8 +71,8 @@ pub struct Join {
     /// Give up when no peer answered for so long: 90s, 5m [default: never]
     #[arg(long, value_name = "DURATION", env = "MINIBIT_TIMEOUT", value_parser = amounts::duration)]
     pub timeout: Option<Duration>,
-    /// Stop as soon as everything is there
-    #[arg(long, env = "MINIBIT_LEAVE_WHEN_COMPLETE", value_parser = FalseyValueParser::new(), conflicts_with = "seed_for")]
+    /// Stop as soon as everything is there; not with --seed-for
+    #[arg(long, env = "MINIBIT_LEAVE_WHEN_COMPLETE", value_parser = FalseyValueParser::new())]
     pub leave_when_complete: bool,
     /// Stop so long after everything is there: 90s, 5m, 2h, 1h30m
     #[arg(long, value_name = "DURATION", env = "MINIBIT_SEED_FOR", value_parser = amounts::duration)]

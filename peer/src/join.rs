@@ -18,6 +18,10 @@ use crate::cli::Join;
 
 /// Downloads until complete, and then seeds as long as was asked for.
 pub async fn run(join: Join, talk: &Talk, stop: CancellationToken) -> Result<Exit, Failure> {
+    // Not left to clap: there a switch that the environment turns off would clash too.
+    if join.leave_when_complete && join.seed_for.is_some() {
+        return Err(Failure::usage("--leave-when-complete and --seed-for cannot both be had: choose one"));
+    }
     let subject = Subject::read(&join.subject)?;
     let endpoints = endpoints(&subject, &join.peer)?;
     let place = Place::bind(join.listen.unwrap_or(ANY), &join.advertise.advertise)?;
@@ -30,8 +34,10 @@ pub async fn run(join: Join, talk: &Talk, stop: CancellationToken) -> Result<Exi
     talk.detail(&format!("listening on {}", place.address));
     talk.say(&format!("joining {} in {}", subject.name(), human::path(&join.dir)));
     if endpoints.is_empty() {
-        let others = "others may connect to it, or name one with --peer HOST:PORT";
-        talk.say(&format!("no peer to ask: this one listens on {}; {others}", place.address));
+        let here = place.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+        talk.say(&format!(
+            "nobody to ask: others reach this peer with --peer {here}, or name one that way here"
+        ));
     }
     let aim = Aim::Download(download(&join));
     let session =

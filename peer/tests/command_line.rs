@@ -112,6 +112,7 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
         &["join", LINK, "--limit-up", "fast"],
         &["join", LINK, "--leave-when-complete", "--seed-for", "5m"],
         &["join", LINK, "--seed-for", "5"],
+        &["join", LINK, "--peer", "127.0.0.1:9", "--select", "["],
         &["create", "photos"],
         &["create", "photos", "-o", "x", "--piece-size", "5"],
         &["share", "photos"],
@@ -223,6 +224,26 @@ fn nobody_within_the_timeout_ends_with_4() {
     fails(&["join", LINK, "--peer", &closed, "-o", place, "--timeout", "0s"], 4, "no_peer", &closed);
 }
 
+/// The disk is slower than a timeout of nothing: whoever has it all needs nobody.
+#[test]
+fn what_is_all_there_needs_no_peer_within_the_timeout() {
+    let dir = photos();
+    let file = created(&dir);
+    let output = run(&["join", &file, "-o", &at(&dir, ""), "--timeout", "0s", "--leave-when-complete"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert!(out(&output).contains("all of it was there already"), "{}", out(&output));
+}
+
+#[test]
+fn who_may_connect_is_told_an_address_that_leads_here() {
+    let dir = photos();
+    let file = created(&dir);
+    let words =
+        ["join", &file, "-o", &at(&dir, ""), "--leave-when-complete", "--advertise", "files.example.org"];
+    let talk = err(&run(&words));
+    assert!(talk.contains("--peer files.example.org:"), "{talk}");
+}
+
 #[test]
 fn a_share_that_was_described_is_shown_and_verifies() {
     let dir = photos();
@@ -282,6 +303,16 @@ fn an_option_may_stand_in_the_environment() {
     let pieces = |size: &str| event(&events(&command(size)), "share")["pieces"].clone();
     assert_eq!(pieces("16KiB"), 5);
     assert_eq!(pieces("64KiB"), 2);
+}
+
+#[test]
+fn a_switch_that_the_environment_turns_off_is_off() {
+    let dir = photos();
+    let file = created(&dir);
+    let mut command = peer();
+    command.args(["join", &file, "-o", &at(&dir, ""), "--seed-for", "0s"]);
+    let output = command.env("MINIBIT_LEAVE_WHEN_COMPLETE", "0").output().unwrap();
+    assert_eq!(code(&output), 0, "{}", err(&output));
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub struct Seed {
   minibit-tracker serve --open"))]
 pub struct Serve {
     /// Metainfo files, or magnet links between single quotes
-    #[arg(value_name = "FILE.torrent|LINK", required_unless_present = "open")]
+    #[arg(value_name = "FILE.torrent|LINK")]
     pub subjects: Vec<OsString>,
     /// Where to accept connections; port 0 picks a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "[::]:7070", env = "MINIBIT_LISTEN", value_parser = listen_address)]

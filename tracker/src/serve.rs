@@ -15,6 +15,12 @@ use crate::cli::Serve;
 
 /// Keeps the register until stopped.
 pub async fn run(serve: Serve, talk: &Talk, stop: CancellationToken) -> Result<Exit, Failure> {
+    // Not left to clap: there a switch that the environment turns off would count as given.
+    if serve.subjects.is_empty() && !serve.open {
+        let message =
+            "there is nothing to register: name a metainfo file or a link, or take any share with --open";
+        return Err(Failure::usage(message));
+    }
     let mut subjects: Vec<Subject> = Vec::new();
     for typed in &serve.subjects {
         let subject = Subject::read(typed)?;

@@ -120,6 +120,24 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
 }
 
 #[test]
+fn a_register_of_nothing_is_refused_though_the_environment_names_the_switch() {
+    let output = tracker(&["serve"]).env("MINIBIT_OPEN", "0").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--open"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_output_never_replaces_what_is_shared() {
+    let dir = photos();
+    for (path, output) in [("one", "one"), ("it's", "it's/a.jpg")] {
+        let before = fs::read(at(&dir, output)).unwrap();
+        let args = ["seed", &at(&dir, path), "--listen", "127.0.0.1:0", "--torrent-file", &at(&dir, output)];
+        fails(&args, 6, "would_overwrite", "--torrent-file");
+        assert_eq!(fs::read(at(&dir, output)).unwrap(), before);
+    }
+}
+
+#[test]
 fn one_output_file_cannot_hold_two_shares() {
     let dir = photos();
     fails(

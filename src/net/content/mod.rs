@@ -10,7 +10,7 @@ pub mod verify;
 mod walk;
 
 pub use scan::{ScanError, ScanOptions, Scanned, scan};
-pub use store::{Plan, ReadFault, Store, StoreError, known_metainfo};
+pub use store::{Plan, ReadFault, Store, StoreError, known_metainfo, select};
 pub use verify::{Fault, Verdict, verify};
 
 /// How far a long look at the disk has come: bytes done and bytes in all. Called often, from any thread.

@@ -7,7 +7,7 @@ mod place;
 mod read;
 mod recheck;
 mod room;
-mod select;
+pub mod select;
 mod space;
 mod survey;
 

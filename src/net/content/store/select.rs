@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use super::StoreError;
 use crate::content::{Metainfo, TreePath, names};
@@ -39,13 +39,21 @@ fn as_named(path: &TreePath) -> PathBuf {
     path.0.iter().map(|name| OsStr::from_bytes(name.as_bytes())).collect()
 }
 
+/// `text` itself, if it can be used in [`Plan::select`](super::Plan::select); else what is wrong with it.
+pub fn pattern(text: &str) -> Result<String, String> {
+    glob(text).map(|_| text.to_owned()).map_err(|error| error.kind().to_string())
+}
+
+fn glob(pattern: &str) -> Result<Glob, globset::Error> {
+    GlobBuilder::new(pattern).literal_separator(true).build()
+}
+
 fn matcher(pattern: &str) -> Result<GlobMatcher, StoreError> {
-    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
     let bad = |error: globset::Error| {
         let shown = names::shown(pattern.as_bytes());
         StoreError::Refused(format!("'{shown}' is no pattern: {}", error.kind()))
     };
-    Ok(glob.map_err(bad)?.compile_matcher())
+    Ok(glob(pattern).map_err(bad)?.compile_matcher())
 }
 
 fn nothing(metainfo: &Metainfo, pattern: &str) -> StoreError {
