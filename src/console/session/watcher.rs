@@ -144,13 +144,19 @@ impl<'a> Watcher<'a> {
     /// Time passed; `checking` is how far the check of what is there has come, while it lasts.
     pub fn tick(&mut self, checking: Option<(u64, u64)>, now: Duration) {
         if self.talk.screen.is_shown() && !self.stopping {
-            self.talk.screen.draw(&self.lines(checking, self.talk.screen.width()));
+            let width = self.talk.screen.width();
+            let lines = self.views.iter().flat_map(|view| self.share_lines(view, checking, width));
+            self.talk.screen.draw(&lines.collect::<Vec<_>>());
         }
         if self.events.is_due(now) && self.talk.is_json() {
             self.report.progress(&self.views, checking, self.talk);
         }
         if self.lines.is_due(now) && self.talk.is_plain() && !self.stopping {
-            self.lines(checking, PLAIN_COLUMNS).iter().for_each(|line| self.talk.say(line.trim_end()));
+            for view in &self.views {
+                // One line each: in a log the file in hand would only be noise.
+                let lines = self.share_lines(view, checking, PLAIN_COLUMNS);
+                lines.iter().take(1).for_each(|line| self.talk.say(line.trim_end()));
+            }
         }
         if !self.asked && now >= PATIENCE && self.is_waiting() {
             self.asked = true;
@@ -215,27 +221,22 @@ impl<'a> Watcher<'a> {
         Err(Failure::stopped(message).hint("run the same command again to go on from there"))
     }
 
-    fn lines(&self, checking: Option<(u64, u64)>, width: usize) -> Vec<String> {
-        let mut lines = Vec::new();
-        for view in &self.views {
-            let name = self.shares.iter().find(|watched| watched.share == view.share);
-            let name = name.map_or_else(|| format!("{:?}", view.share), |watched| watched.name.clone());
-            match &self.aim {
-                Aim::Seed => lines.push(screen::seed_line(&name, view, width)),
-                Aim::Register => lines.push(screen::register_line(&name, view, width)),
-                Aim::Download(_) if view.complete => lines.push(screen::seed_line(&name, view, width)),
-                Aim::Download(_) => match checking {
-                    Some((done, total)) => {
-                        lines.push(screen::check_line(&format!("checking {name}"), done, total, None, width));
-                    }
-                    None => {
-                        lines.extend(screen::download_lines(&name, view, width));
-                        lines.extend(screen::file_line(view, width));
-                    }
-                },
+    /// What is drawn of a share: how it stands, and of a download the file in hand.
+    fn share_lines(&self, view: &ShareView, checking: Option<(u64, u64)>, width: usize) -> Vec<String> {
+        let watched = self.shares.iter().find(|watched| watched.share == view.share);
+        let name = watched.map_or_else(|| format!("{:?}", view.share), |watched| watched.name.clone());
+        match (&self.aim, checking) {
+            (Aim::Register, _) => vec![screen::register_line(&name, view, width)],
+            (Aim::Download(_), Some((done, total))) if !view.complete => {
+                vec![screen::check_line(&format!("checking {name}"), done, total, None, width)]
             }
+            (Aim::Download(_), None) if !view.complete => {
+                let mut lines = screen::download_lines(&name, view, width);
+                lines.extend(screen::file_line(view, width));
+                lines
+            }
+            (Aim::Seed | Aim::Download(_), _) => vec![screen::seed_line(&name, view, width)],
         }
-        lines
     }
 
     /// Whether no peer answered since the start, and nothing can be done without one.
