@@ -7,7 +7,7 @@ use minibit::console::event::Event;
 use minibit::console::session::fetch_metainfo;
 use minibit::console::subject::Subject;
 use minibit::console::{Exit, Failure, Talk, human, look, output, publish};
-use minibit::content::{Link, Metainfo};
+use minibit::content::{Link, Metainfo, names};
 use minibit::ids::Endpoint;
 use minibit::net::content::Fault;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ pub async fn show(show: Show, talk: &Talk, stop: CancellationToken) -> Result<Ex
         Subject::Described(metainfo) => Some(Arc::clone(metainfo)),
         Subject::Link(link) => {
             show_link(link, talk);
-            fetched(link, &show.peer, show.timeout, &stop).await?
+            fetched(link, &show.peer, show.timeout, talk, &stop).await?
         }
     };
     match metainfo {
@@ -52,7 +52,7 @@ pub async fn verify(verify: Verify, talk: &Talk, stop: CancellationToken) -> Res
     let metainfo = match Subject::read(&verify.subject)? {
         Subject::Described(metainfo) => metainfo,
         Subject::Link(link) => {
-            let found = fetched(&link, &verify.peer, verify.timeout, &stop).await?;
+            let found = fetched(&link, &verify.peer, verify.timeout, talk, &stop).await?;
             found.ok_or_else(|| unknown(&stop))?
         }
     };
@@ -73,6 +73,7 @@ async fn fetched(
     link: &Link,
     peers: &[Endpoint],
     limit: Duration,
+    talk: &Talk,
     stop: &CancellationToken,
 ) -> Result<Option<Arc<Metainfo>>, Failure> {
     let mut link = link.clone();
@@ -80,6 +81,8 @@ async fn fetched(
     if link.endpoints.is_empty() {
         return Ok(None);
     }
+    let asked = link.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    talk.say(&format!("asking {asked} for the description, {} at most", human::clock(limit)));
     fetch_metainfo(&link, limit, stop).await
 }
 
@@ -103,14 +106,12 @@ fn describe(metainfo: &Metainfo, talk: &Talk) {
 }
 
 fn show_link(link: &Link, talk: &Talk) {
-    let name = link.name.as_ref().map(|name| minibit::content::names::shown(name));
-    let peers: Vec<String> = link.endpoints.iter().map(ToString::to_string).collect();
+    talk.event(&publish::link_event(link, &link.endpoints));
     talk.result(&format!("link    {}", link.share));
-    if let Some(name) = &name {
-        talk.result(&format!("called  {name}"));
+    if let Some(name) = &link.name {
+        talk.result(&format!("called  {}", names::shown(name)));
     }
-    peers.iter().for_each(|peer| talk.result(&format!("ask     {peer}")));
-    talk.event(&Event::Link { id: link.share.to_string(), name, peers });
+    link.endpoints.iter().for_each(|peer| talk.result(&format!("ask     {peer}")));
 }
 
 fn show_files(metainfo: &Metainfo, endpoints: &[Endpoint], talk: &Talk) {

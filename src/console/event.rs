@@ -95,7 +95,7 @@ pub enum Event {
         /// Whether it may be executed.
         executable: bool,
     },
-    /// What a link says, from `show`.
+    /// What a link says, from `show`, and from `serve` of a share it knows no more of.
     Link {
         /// The share's id.
         id: String,

@@ -11,7 +11,7 @@ use super::options::{AnnounceOptions, PublishOptions};
 use super::session::Shared;
 use super::talk::Talk;
 use super::{human, look, output};
-use crate::content::{Metainfo, PieceSet};
+use crate::content::{Link, Metainfo, PieceSet, names};
 use crate::ids::Endpoint;
 use crate::net::content::Scanned;
 use crate::node::{ShareConfig, Start};
@@ -98,6 +98,15 @@ pub fn share_event(metainfo: &Metainfo, endpoints: &[Endpoint]) -> Event {
         bytes: metainfo.geometry().total_bytes(),
         pieces: metainfo.geometry().piece_count(),
         link: metainfo.link(endpoints).to_string(),
+    }
+}
+
+/// The event that describes a share of which only the link is known, to be found at `endpoints`.
+pub fn link_event(link: &Link, endpoints: &[Endpoint]) -> Event {
+    Event::Link {
+        id: link.share.to_string(),
+        name: link.name.as_ref().map(|name| names::shown(name)),
+        peers: endpoints.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -44,7 +44,8 @@ pub async fn run(serve: Serve, talk: &Talk, stop: CancellationToken) -> Result<E
 fn announce(subject: &Subject, place: &Place, talk: &Talk) {
     match subject {
         Subject::Described(metainfo) => publish::announce(metainfo, &place.endpoints, talk),
-        Subject::Link(_) => {
+        Subject::Link(link) => {
+            talk.event(&publish::link_event(link, &place.endpoints));
             talk.result(&subject.name());
             talk.result(&publish::join_command(&subject.link(&place.endpoints).to_string()));
         }

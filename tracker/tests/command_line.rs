@@ -205,4 +205,8 @@ fn a_register_announces_the_link_it_was_given_with_its_own_address() {
     assert_eq!(serve.line(), "photos");
     assert!(serve.line().contains("&x.pe=127.0.0.1:"));
     assert_eq!(serve.stopped_by("-TERM"), Some(0));
+    let mut told = Running::start(&["serve", LINK, "--listen", "127.0.0.1:0", "--json"]);
+    let (listening, link) = (told.event(), told.event());
+    assert_eq!((link["event"].as_str(), link["name"].as_str()), (Some("link"), Some("photos")));
+    assert_eq!(link["peers"][0], listening["addr"]);
 }
