@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
 use super::talk::Talk;
+use crate::ids::ShareId;
 use crate::net::content::{Plan, Store};
 use crate::net::{self, Desk};
 use crate::node::{Node, NodeConfig, ShareConfig};
@@ -95,8 +96,7 @@ pub async fn run(session: Session, talk: &Talk, stop: CancellationToken) -> Resu
     watcher.verdict()
 }
 
-type LaidOut =
-    (Vec<ShareConfig>, HashMap<crate::ids::ShareId, Arc<Store>>, HashMap<crate::ids::ShareId, Plan>);
+type LaidOut = (Vec<ShareConfig>, HashMap<ShareId, Arc<Store>>, HashMap<ShareId, Plan>);
 
 fn laid_out(shares: Vec<Shared>) -> LaidOut {
     let (mut configs, mut stores, mut plans) = (Vec::new(), HashMap::new(), HashMap::new());

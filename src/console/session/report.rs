@@ -116,11 +116,13 @@ fn summary(view: &ShareView, path: &str, after: Duration) -> String {
             human::bytes(view.total_bytes)
         );
     }
+    let total = human::bytes(view.total_bytes);
+    let got =
+        if received < view.total_bytes { format!("{} of {total}", human::bytes(received)) } else { total };
     let millis = after.as_millis().max(1);
     let average = u64::try_from(u128::from(received) * 1000 / millis).unwrap_or(u64::MAX);
     format!(
-        "complete: {path}\n  {} in {} ({})\n  from seeds {}, from peers {}, wasted {}",
-        human::bytes(view.total_bytes),
+        "complete: {path}\n  {got} in {} ({})\n  from seeds {}, from peers {}, wasted {}",
         human::span(after),
         human::rate(average),
         human::bytes(view.from_seed_bytes),

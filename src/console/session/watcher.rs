@@ -242,8 +242,8 @@ impl<'a> Watcher<'a> {
     /// Whether no peer answered since the start, and nothing can be done without one.
     fn is_waiting(&self) -> bool {
         let downloads = matches!(self.aim, Aim::Download(_));
-        let alone = |view: &ShareView| !view.reached && !(downloads && is_busy(view));
-        !self.views.is_empty() && self.views.iter().all(alone)
+        let goes_on = |view: &ShareView| view.reached || (downloads && is_busy(view));
+        !self.views.is_empty() && !self.views.iter().any(goes_on)
     }
 
     /// Says what is being tried, when nobody answered yet.
