@@ -125,6 +125,8 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
     }
     let json = run(&["join", "--json"]);
     assert_eq!(event(&events(&json), "error")["code"], "usage");
+    let by_its_twin = peer().arg("join").env("MINIBIT_JSON", "1").output().unwrap();
+    assert_eq!(event(&events(&by_its_twin), "error")["code"], "usage");
 }
 
 #[test]

@@ -66,18 +66,25 @@ fn ended(talk: &Talk, end: Result<Exit, Failure>) -> Exit {
     }
 }
 
-/// Help and version on stdout; what makes no sense on stderr, and as an event where `--json` was among the words.
+/// Help and version on stdout; what makes no sense on stderr, and as an event where JSON was asked for.
 fn misread(error: &clap::Error) -> Exit {
     // Nothing is left to tell when neither stream can be written.
     let _ = error.print();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return Exit::Done;
     }
-    if std::env::args_os().any(|word| word == "--json") {
+    if is_json_asked() {
         use std::io::Write;
         let text = error.to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         let _ = writeln!(std::io::stdout(), "{}", Event::Error { code: "usage", message }.to_json());
     }
     Exit::Usage
+}
+
+/// Whether `--json` or its twin asks for JSON, of a command line that could not be read.
+fn is_json_asked() -> bool {
+    let off = |value: &str| matches!(value, "" | "0" | "n" | "no" | "f" | "false" | "off");
+    let twin = std::env::var("MINIBIT_JSON").is_ok_and(|value| !off(&value.to_lowercase()));
+    twin || std::env::args_os().any(|word| word == "--json")
 }
