@@ -43,7 +43,7 @@ pub struct NodeConfig {
     pub limit_up: Option<u64>,
     /// Payload bytes a second, all shares together.
     pub limit_down: Option<u64>,
-    /// Of the node's [`Chance`](crate::chance::Chance).
+    /// Of the node's [`Chance`].
     pub seed: u64,
 }
 

@@ -56,10 +56,10 @@ pub enum Violation {
     /// Pieces that the share does not have.
     #[error(transparent)]
     Stock(#[from] BadStock),
-    /// Over [`STRIKES_MAX`] requests while choked or for what is not held.
+    /// Over `STRIKES_MAX` requests while choked or for what is not held.
     #[error("more than {STRIKES_MAX} requests while choked, or for pieces that are not held here")]
     HopelessRequests,
-    /// Over [`STRIKES_MAX`] blocks that were never asked for.
+    /// Over `STRIKES_MAX` blocks that were never asked for.
     #[error("more than {STRIKES_MAX} blocks that were never asked for")]
     UnaskedBlocks,
     /// A second REGISTRO.
