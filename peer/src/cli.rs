@@ -48,7 +48,7 @@ pub struct Join {
     /// A magnet link between single quotes, or a metainfo file
     #[arg(value_name = "LINK|FILE")]
     pub subject: OsString,
-    /// Download to DIR/<name of the share>
+    /// Download into this folder, under the share's name
     #[arg(short = 'o', long = "dir", value_name = "DIR", default_value = ".", env = "MINIBIT_DIR")]
     pub dir: PathBuf,
     /// Where to accept connections [default: a free port on every address]
