@@ -12,7 +12,7 @@ use minibit::net::RunError;
 use minibit::net::content::StoreError;
 use minibit::node::NodeConfig;
 use minibit::wire::{ErrorCode, Message, Role};
-use shell::{Peer, Run, endpoint, holding, joining, line, registering, wait_for};
+use shell::{Peer, Run, described, endpoint, holding, joining, line, registering, wait_for};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
@@ -116,6 +116,20 @@ async fn a_download_that_was_stopped_goes_on_from_what_it_has() {
     let (slowly, quickly, ()) = tokio::join!(slow.run(), seed.run(), story);
     slowly.and(quickly).unwrap();
     assert!(std::fs::read(to.path().join("file")).unwrap() == content(), "the same bytes");
+    no_task_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_ends_the_check_of_what_is_there_and_leaves_no_lock() {
+    let to = TempDir::new().unwrap();
+    std::fs::File::create(to.path().join("file")).unwrap().set_len(200_000_000).unwrap();
+    let (peer, mut checking) = Run::new(described(&to.path().join("file"), to.path()));
+    let story = async {
+        checking.checking.wait_for(Option::is_some).await.unwrap();
+        checking.stop.cancel();
+    };
+    tokio::join!(peer.run(), story).0.unwrap();
+    assert!(!to.path().join(".minibit").exists(), "the check is over, and its room gone with it");
     no_task_is_left().await;
 }
 

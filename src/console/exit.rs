@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::content::MetainfoError;
 use crate::content::link::BadLink;
-use crate::net::content::{ScanError, StoreError};
+use crate::net::content::{ScanError, Stopped, StoreError};
 use crate::net::driver::RunError;
 
 /// The exit codes of both programs.
@@ -160,9 +160,18 @@ impl From<BadLink> for Failure {
     }
 }
 
+impl From<Stopped> for Failure {
+    fn from(stopped: Stopped) -> Failure {
+        Failure::stopped(stopped.to_string())
+    }
+}
+
 impl From<ScanError> for Failure {
     fn from(error: ScanError) -> Failure {
-        Failure::failed(error.to_string())
+        match error {
+            ScanError::Stopped(stopped) => stopped.into(),
+            other => Failure::failed(other.to_string()),
+        }
     }
 }
 
@@ -172,6 +181,7 @@ impl From<StoreError> for Failure {
             StoreError::NoSpace { .. } => (Exit::NoSpace, "no_space"),
             StoreError::WouldOverwrite { .. } => (Exit::WouldOverwrite, "would_overwrite"),
             StoreError::Locked { .. } => (Exit::Failed, "locked"),
+            StoreError::Stopped(_) => (Exit::Stopped, "stopped"),
             _ => (Exit::Failed, "failed"),
         };
         Failure::new(exit, word, error.to_string())

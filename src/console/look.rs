@@ -1,5 +1,6 @@
 //! A long look at the disk with its bar: hashing what is to be shared, checking what is there.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use super::screen::check_line;
 use super::session::Cadence;
 use super::talk::Talk;
 use crate::content::Metainfo;
-use crate::net::content::{Progress, ScanOptions, Scanned, Verdict, scan, verify};
+use crate::net::content::{Progress, ScanOptions, Scanned, Stopped, Verdict, scan, verify};
 
 const DRAW_EVERY: Duration = Duration::from_millis(200);
 
@@ -40,7 +41,7 @@ pub async fn check(
     stop: &CancellationToken,
 ) -> Result<Verdict, Failure> {
     let name = format!("checking {}", human::path(&path));
-    look(&name, talk, stop, move |progress| verify(&path, &metainfo, progress)).await
+    look(&name, talk, stop, move |progress| verify(&path, &metainfo, progress)).await?.map_err(Failure::from)
 }
 
 /// Does `work` off the async threads and shows how far it is; an error as soon as `stop` is cancelled.
@@ -51,8 +52,13 @@ async fn look<T: Send + 'static>(
     work: impl FnOnce(Progress<'_>) -> T + Send + 'static,
 ) -> Result<T, Failure> {
     let gauge = Arc::new(Gauge::default());
-    let seen = Arc::clone(&gauge);
-    let mut task = tokio::task::spawn_blocking(move || work(&|done, total| seen.set(done, total)));
+    let (seen, given_up) = (Arc::clone(&gauge), stop.clone());
+    let mut task = tokio::task::spawn_blocking(move || {
+        work(&|done, total| {
+            seen.set(done, total);
+            if given_up.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    });
     let mut shown = Shown {
         name,
         talk,
@@ -66,7 +72,7 @@ async fn look<T: Send + 'static>(
     let result = loop {
         tokio::select! {
             done = &mut task => break done,
-            () = stop.cancelled() => return Err(Failure::stopped("stopped while reading; nothing was changed")),
+            () = stop.cancelled() => return Err(Stopped.into()),
             _ = ticks.tick() => shown.show(&gauge),
         }
     };

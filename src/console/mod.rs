@@ -49,7 +49,7 @@ pub fn conduct<C: clap::Parser>(
         Box::pin(run(cli, &talk, stop.clone())).await
     });
     talk.screen.clear();
-    // Hashing that was interrupted goes on in its threads until the process ends: nothing waits for it.
+    // A look at a disk that does not answer is left in its thread: nothing waits for it.
     runtime.shutdown_background();
     ended(&talk, end).into()
 }

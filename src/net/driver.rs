@@ -114,7 +114,7 @@ struct Driver {
     door: Option<AbortHandle>,
     dials: Arc<Semaphore>,
     writes: Arc<Semaphore>,
-    /// Writes and counts under way, which a stop waits for.
+    /// Writes, counts and checks under way, which a stop waits for.
     disk_jobs: usize,
     /// The bytes of the event that the core is answering.
     hand: Option<Buffer>,
@@ -123,6 +123,8 @@ struct Driver {
     actions: Vec<Action>,
     failure: Option<RunError>,
     stopped: Option<Instant>,
+    /// Ends the checks of what is there already.
+    stopping: CancellationToken,
 }
 
 impl Driver {
@@ -148,6 +150,7 @@ impl Driver {
             actions: Vec::new(),
             failure: None,
             stopped: None,
+            stopping: CancellationToken::new(),
         }
     }
 
@@ -229,6 +232,7 @@ impl Driver {
                 self.kept(share, outcome);
             }
             Ok(Done::Prepared { share, outcome }) => {
+                self.disk_jobs -= 1;
                 let Some(prepared) = self.unless_failed(outcome) else { return };
                 self.shelves.insert(share, Shelf::prepared(&prepared));
                 let wanted = prepared.store.wanted().clone();

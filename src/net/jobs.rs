@@ -1,10 +1,12 @@
 //! What the driver starts and does not wait for, and what became of it.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::accept::Guest;
 use super::content::{Plan, Store, StoreError};
@@ -76,13 +78,19 @@ pub(crate) async fn keep(store: Arc<Store>, share: ShareId, pieces: Vec<PieceInd
     Done::Kept { share, outcome: offload(work).await }
 }
 
-/// Looks at what is there already. On a thread of its own, since it may last for minutes and cannot be interrupted:
-/// a run that is stopped meanwhile leaves it behind rather than wait for it.
-pub(crate) async fn prepare(share: ShareId, plan: Plan, metainfo: Arc<Metainfo>, checking: Checking) -> Done {
+/// Looks at what is there already, until `stopping`. On a thread of its own, since it may last for minutes: a run that is
+/// stopped while the disk does not answer leaves it behind rather than wait for it.
+pub(crate) async fn prepare(
+    share: ShareId,
+    plan: Plan,
+    metainfo: Arc<Metainfo>,
+    checking: Checking,
+    stopping: CancellationToken,
+) -> Done {
     let (give, taken) = oneshot::channel();
     let dir = plan.dir.clone();
     let check = move || {
-        let _ = give.send(open(&plan, metainfo, &checking)); // fails only when nobody waits any more
+        let _ = give.send(open(&plan, metainfo, &checking, &stopping)); // fails only when nobody waits any more
         checking.send_replace(None);
     };
     let outcome = match thread::Builder::new().name("check".to_owned()).spawn(check) {
@@ -92,15 +100,22 @@ pub(crate) async fn prepare(share: ShareId, plan: Plan, metainfo: Arc<Metainfo>,
     Done::Prepared { share, outcome }
 }
 
-fn open(plan: &Plan, metainfo: Arc<Metainfo>, checking: &Checking) -> Result<Prepared, StoreError> {
+fn open(
+    plan: &Plan,
+    metainfo: Arc<Metainfo>,
+    checking: &Checking,
+    stopping: &CancellationToken,
+) -> Result<Prepared, StoreError> {
     let progress = |done: u64, total: u64| {
         checking.send_if_modified(|shown| {
-            let is_news = shown.is_none_or(|(before, _)| done >= before + CHECK_STEP_BYTES || done == total);
+            let is_due = |(before, _)| done >= before + CHECK_STEP_BYTES || done == total;
+            let is_news = total > 0 && shown.is_none_or(is_due);
             if is_news {
                 *shown = Some((done, total));
             }
             is_news
         });
+        if stopping.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let (store, held) = Store::open(plan, metainfo, &progress)?;
     store.flush()?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use minibit::content::PieceSet;
 use minibit::ids::{Endpoint, PeerId, ShareId};
-use minibit::net::content::{Plan, ScanOptions, scan};
+use minibit::net::content::{Plan, ScanOptions, UNWATCHED, scan};
 use minibit::net::{Desk, RunError, listen, run};
 use minibit::node::{Node, NodeConfig, ShareConfig, Start};
 use minibit::seam::{News, ShareView};
@@ -36,6 +36,7 @@ pub struct Run {
 pub struct Held {
     pub views: watch::Receiver<Vec<ShareView>>,
     pub stop: CancellationToken,
+    pub checking: watch::Receiver<Option<(u64, u64)>>,
     _news: mpsc::Receiver<News>,
 }
 
@@ -47,7 +48,7 @@ pub struct Part {
 
 /// A seed of `path`.
 pub fn holding(path: &Path) -> Part {
-    let scanned = scan(path, ScanOptions::default(), &|_, _| {}).unwrap();
+    let scanned = scan(path, ScanOptions::default(), UNWATCHED).unwrap();
     let share = scanned.metainfo.share();
     let held = PieceSet::full(scanned.metainfo.geometry().piece_count());
     let start = Start::Holding { metainfo: scanned.metainfo, held };
@@ -60,6 +61,14 @@ pub fn joining(share: ShareId, dir: &Path, endpoints: Vec<Endpoint>) -> Part {
     let plan = Plan { dir: dir.to_owned(), select: Vec::new(), force: false };
     let config = ShareConfig { share, start: Start::Linked, endpoints, goal: None };
     Part { config, desk: Box::new(move |desk| _ = desk.plans.insert(share, plan)) }
+}
+
+/// A peer that was given the description of `path`, and downloads into `dir`.
+pub fn described(path: &Path, dir: &Path) -> Part {
+    let metainfo = scan(path, ScanOptions::default(), UNWATCHED).unwrap().metainfo;
+    let mut part = joining(metainfo.share(), dir, Vec::new());
+    part.config.start = Start::Described(metainfo);
+    part
 }
 
 pub fn endpoint(addr: SocketAddr) -> Endpoint {
@@ -77,11 +86,11 @@ impl Run {
         let addr = listener.local_addr().unwrap();
         let (views, shown) = watch::channel(Vec::new());
         let (news, told) = mpsc::channel(100);
-        let checking = watch::Sender::new(None);
+        let (checking, checked) = watch::channel(None);
         let mut desk = Desk { stores: HashMap::new(), plans: HashMap::new(), views, checking, news };
         (part.desk)(&mut desk);
         let stop = CancellationToken::new();
-        let held = Held { views: shown, stop: stop.clone(), _news: told };
+        let held = Held { views: shown, stop: stop.clone(), checking: checked, _news: told };
         let (share, config) = (part.config.share, part.config);
         let mut node = usual(addr.port());
         change(&mut node);

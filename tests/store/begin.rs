@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use minibit::content::metainfo::FileDraft;
 use minibit::content::{Metainfo, Name, TreePath};
 use minibit::ids::Digest;
-use minibit::net::content::{Plan, Store, StoreError};
+use minibit::net::content::{Plan, Store, StoreError, UNWATCHED};
 
 use crate::support::*;
 
@@ -269,7 +269,7 @@ fn what_cannot_fit_is_refused_before_anything_is_made() {
     let draft = FileDraft { path, length, executable: false, pieces };
     let metainfo = Metainfo::describe(&name, 1 << 24, true, vec![draft], Vec::new()).unwrap();
     let metainfo = std::sync::Arc::new(metainfo);
-    let try_to = |dir: &Path| Store::open(&plan(dir), metainfo.clone(), &|_, _| {}).unwrap_err();
+    let try_to = |dir: &Path| Store::open(&plan(dir), metainfo.clone(), UNWATCHED).unwrap_err();
     assert!(matches!(try_to(&world.here), StoreError::NoSpace { needed, .. } if needed == length));
     assert!(!world.here.exists());
     fs::create_dir(&world.here).unwrap();

@@ -1,11 +1,12 @@
 //! How a download goes on: only what the bytes themselves prove is believed.
 
 use std::fs::{self, OpenOptions};
+use std::ops::ControlFlow;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use minibit::content::PieceSet;
-use minibit::net::content::{Plan, Store, known_metainfo};
+use minibit::net::content::{Plan, Store, StoreError, known_metainfo};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -49,6 +50,7 @@ fn what_was_never_written_is_not_read() {
     let read = AtomicU64::new(0);
     let note = |done, _| {
         read.fetch_max(done, Ordering::Relaxed);
+        ControlFlow::Continue(())
     };
     let (_store, held) = Store::open(&plan(&world.here), shared.metainfo.clone(), &note).unwrap();
     assert_eq!(held.runs(), [[0, 1], [40, 40], [63, 63]]);
@@ -175,4 +177,20 @@ proptest! {
         drop(store);
         finish(&world, &shared);
     }
+}
+
+#[test]
+fn a_check_that_is_stopped_changes_nothing_and_gives_its_lock_up() {
+    let world = world(&[("a", 3_000_000), ("b", 3_000_000)]);
+    let shared = share(&world.there);
+    let (store, held) = open(&plan(&world.here), &shared);
+    fill(&shared.store, &store, &held);
+    drop(store);
+    let before = listing(&world.here);
+    let enough = |done, _| if done > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let stopped = Store::open(&plan(&world.here), shared.metainfo.clone(), &enough);
+    assert!(matches!(stopped, Err(StoreError::Stopped(_))));
+    assert_eq!(listing(&world.here), before);
+    let (_store, held) = open(&plan(&world.here), &shared);
+    assert_eq!(held.count(), shared.metainfo.geometry().piece_count());
 }

@@ -1,11 +1,13 @@
 //! What can be shared, what is warned of, and what is refused.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use minibit::net::content::{ScanError, ScanOptions, scan};
+use minibit::net::content::{ScanError, ScanOptions, Stopped, scan, verify};
 
 use crate::support::*;
 
@@ -165,7 +167,10 @@ fn a_path_deeper_than_the_limit_is_refused() {
 fn a_file_that_changes_while_it_is_hashed_is_refused() {
     let world = world(&[("a", 2_000_000)]);
     let file = world.there.join("a");
-    let grow = |_, _| fs::write(&file, content("other", 2_000_001)).unwrap();
+    let grow = |_, _| {
+        fs::write(&file, content("other", 2_000_001)).unwrap();
+        ControlFlow::Continue(())
+    };
     let refusal = scan(&world.there, ScanOptions::default(), &grow).unwrap_err().to_string();
     assert!(refusal.contains("tree/a' changed while it was read"), "{refusal}");
 }
@@ -177,7 +182,24 @@ fn progress_ends_at_the_last_byte() {
     let note = |done, total| {
         let mut last = last.lock().unwrap();
         *last = (done, total).max(*last);
+        ControlFlow::Continue(())
     };
     scan(&world.there, ScanOptions::default(), &note).unwrap();
     assert_eq!(*last.lock().unwrap(), (150_000, 150_000));
+}
+
+#[test]
+fn a_long_look_ends_when_who_watches_it_says_so() {
+    let world = world(&[("a", 30_000_000)]);
+    let metainfo = share(&world.there).metainfo;
+    let heard = AtomicUsize::new(0);
+    let enough = |done, _| {
+        heard.fetch_add(usize::from(done > 0), Ordering::Relaxed);
+        if done > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let scanned = scan(&world.there, ScanOptions::default(), &enough);
+    assert!(matches!(scanned, Err(ScanError::Stopped(_))));
+    assert_eq!(verify(&world.there, &metainfo, &enough), Err(Stopped));
+    let threads = std::thread::available_parallelism().unwrap().get();
+    assert!(heard.into_inner() <= 2 * threads, "a thread says at most once more what it has done");
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use minibit::content::{Block, PieceIndex, PieceSet};
-use minibit::net::content::{Plan, ScanError, ScanOptions, Scanned, Store, StoreError, scan};
+use minibit::net::content::{Plan, ScanError, ScanOptions, Scanned, Store, StoreError, UNWATCHED, scan};
 use tempfile::TempDir;
 
 pub const PIECE_BYTES: u32 = 32 * 1024;
@@ -42,7 +42,7 @@ pub fn put(path: &Path, bytes: &[u8]) {
 }
 
 pub fn try_share(path: &Path, options: ScanOptions) -> Result<Scanned, ScanError> {
-    scan(path, options, &|_, _| {})
+    scan(path, options, UNWATCHED)
 }
 
 pub fn share(path: &Path) -> Scanned {
@@ -55,7 +55,7 @@ pub fn plan(dir: &Path) -> Plan {
 }
 
 pub fn try_open(plan: &Plan, shared: &Scanned) -> Result<(Store, PieceSet), StoreError> {
-    Store::open(plan, shared.metainfo.clone(), &|_, _| {})
+    Store::open(plan, shared.metainfo.clone(), UNWATCHED)
 }
 
 pub fn open(plan: &Plan, shared: &Scanned) -> (Store, PieceSet) {

@@ -4,14 +4,14 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use minibit::net::content::{Fault, Verdict, verify};
+use minibit::net::content::{Fault, UNWATCHED, Verdict, verify};
 
 use crate::support::*;
 
 const PIECE: u64 = PIECE_BYTES as u64;
 
 fn check(path: &Path, world: &World) -> Verdict {
-    verify(path, &share(&world.there).metainfo, &|_, _| {})
+    verify(path, &share(&world.there).metainfo, UNWATCHED).unwrap()
 }
 
 /// A copy of `a` (five pieces and a bit), `b/c` and the empty `d`, spoilt by `change`, and what the check of it finds.
@@ -21,7 +21,7 @@ fn faults(change: impl Fn(&Path)) -> Vec<Fault> {
     let shared = share(&world.there);
     drop(download(&shared, &world.here));
     change(&world.here.join("tree"));
-    let verdict = verify(&world.here.join("tree"), &shared.metainfo, &|_, _| {});
+    let verdict = verify(&world.here.join("tree"), &shared.metainfo, UNWATCHED).unwrap();
     assert_eq!((verdict.files, verdict.bytes), (3, 5 * PIECE + 19));
     verdict.faults
 }
@@ -38,7 +38,7 @@ fn a_right_copy_is_all_right_from_itself_and_from_the_folder_above() {
     let file = world.there.join("a");
     let single = share(&file).metainfo;
     for path in [&file, &world.there] {
-        assert!(verify(path, &single, &|_, _| {}).faults.is_empty());
+        assert!(verify(path, &single, UNWATCHED).unwrap().faults.is_empty());
     }
 }
 

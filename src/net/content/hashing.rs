@@ -7,8 +7,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::Progress;
 use super::stamp::Stamp;
+use super::{Progress, Stopped};
 use crate::content::{FileIndex, Geometry, LEAF_BYTES, PieceIndex, merkle};
 use crate::ids::Digest;
 
@@ -52,23 +52,29 @@ pub(super) trait Opener: Fn(FileIndex) -> io::Result<(File, Stamp)> + Sync {}
 impl<F: Fn(FileIndex) -> io::Result<(File, Stamp)> + Sync> Opener for F {}
 
 /// Hashes `work.pieces`.
-pub(super) fn hash(work: &Work<'_>, open: &impl Opener) -> Hashes {
+pub(super) fn hash(work: &Work<'_>, open: &impl Opener) -> Result<Hashes, Stopped> {
     let next = AtomicUsize::new(0);
     let done = AtomicU64::new(work.done_bytes);
-    let stopped = AtomicBool::new(false);
+    let (ended, stopped) = (AtomicBool::new(false), AtomicBool::new(false));
     let faults = Mutex::new(BTreeMap::new());
-    let worker = || Worker { work, open, next: &next, done: &done, stopped: &stopped, faults: &faults }.run();
+    let worker = || {
+        Worker { work, open, next: &next, done: &done, ended: &ended, stopped: &stopped, faults: &faults }
+            .run()
+    };
     let parts = std::thread::scope(|scope| {
         let threads: Vec<_> = (1..cores(work.pieces.len())).map(|_| scope.spawn(worker)).collect();
         let mut parts = vec![worker()];
         parts.extend(threads.into_iter().map(|thread| thread.join().expect("hashing does not panic")));
         parts
     });
+    if stopped.into_inner() {
+        return Err(Stopped);
+    }
     let mut digests = vec![None; work.pieces.len()];
     for (at, digest) in parts.into_iter().flatten() {
         digests[at] = Some(digest);
     }
-    Hashes { digests, faults: faults.into_inner().expect("hashing does not panic") }
+    Ok(Hashes { digests, faults: faults.into_inner().expect("hashing does not panic") })
 }
 
 fn cores(pieces: usize) -> usize {
@@ -80,6 +86,9 @@ struct Worker<'a, O> {
     open: &'a O,
     next: &'a AtomicUsize,
     done: &'a AtomicU64,
+    /// No more is to be read, for whatever reason.
+    ended: &'a AtomicBool,
+    /// Who watches does not want to go on.
     stopped: &'a AtomicBool,
     faults: &'a Mutex<BTreeMap<FileIndex, HashFault>>,
 }
@@ -99,7 +108,7 @@ impl<O: Opener> Worker<'_, O> {
         let mut in_hand: Option<InHand> = None;
         loop {
             let first = self.next.fetch_add(step, Ordering::Relaxed);
-            if first >= pieces.len() || self.stopped.load(Ordering::Relaxed) {
+            if first >= pieces.len() || self.is_over() {
                 break;
             }
             for (at, piece) in pieces.iter().enumerate().skip(first).take(step) {
@@ -119,11 +128,8 @@ impl<O: Opener> Worker<'_, O> {
             *in_hand = Some(self.take(file));
         }
         let (opened, _) = in_hand.as_ref()?.opened.as_ref()?;
-        match piece_hash(self.work.geometry, piece, opened, start, buffer) {
-            Ok(digest) => {
-                self.advance(piece);
-                Some(digest)
-            }
+        match self.piece_hash(piece, opened, start, buffer) {
+            Ok(digest) => digest,
             // Shorter than it should be: its stamp tells, where it had one to keep.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
             Err(error) => {
@@ -133,10 +139,43 @@ impl<O: Opener> Worker<'_, O> {
         }
     }
 
-    fn advance(&self, piece: PieceIndex) {
-        let bytes = u64::from(self.work.geometry.length(piece));
+    /// The hash of one piece that begins at byte `start` of `file`, none if told to end first; an error of kind
+    /// `UnexpectedEof` past its end.
+    fn piece_hash(
+        &self,
+        piece: PieceIndex,
+        file: &File,
+        start: u64,
+        buffer: &mut [u8],
+    ) -> io::Result<Option<Digest>> {
+        let geometry = self.work.geometry;
+        let mut left = geometry.length(piece) as usize;
+        let mut at = start;
+        let mut leaves = Vec::with_capacity(geometry.leaf_count(piece));
+        while left > 0 {
+            if self.is_over() {
+                return Ok(None);
+            }
+            let part = &mut buffer[..left.min(BUFFER_BYTES)];
+            file.read_exact_at(part, at)?;
+            leaves.extend(part.chunks(LEAF_BYTES as usize).map(merkle::leaf));
+            left -= part.len();
+            at += part.len() as u64;
+            self.advance(part.len() as u64);
+        }
+        Ok(Some(merkle::root(&leaves, geometry.padded_leaf_count(piece))))
+    }
+
+    fn advance(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        (self.work.progress)(done, self.work.total_bytes);
+        if (self.work.progress)(done, self.work.total_bytes).is_break() {
+            self.stopped.store(true, Ordering::Relaxed);
+            self.ended.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 
     fn take(&self, file: FileIndex) -> InHand {
@@ -161,27 +200,6 @@ impl<O: Opener> Worker<'_, O> {
 
     fn fault(&self, file: FileIndex, fault: HashFault) {
         self.faults.lock().expect("hashing does not panic").entry(file).or_insert(fault);
-        self.stopped.fetch_or(self.work.stop_at_fault, Ordering::Relaxed);
+        self.ended.fetch_or(self.work.stop_at_fault, Ordering::Relaxed);
     }
-}
-
-/// The hash of one piece that begins at byte `start` of `file`; an error of kind `UnexpectedEof` past its end.
-fn piece_hash(
-    geometry: &Geometry,
-    piece: PieceIndex,
-    file: &File,
-    start: u64,
-    buffer: &mut [u8],
-) -> io::Result<Digest> {
-    let mut left = geometry.length(piece) as usize;
-    let mut at = start;
-    let mut leaves = Vec::with_capacity(geometry.leaf_count(piece));
-    while left > 0 {
-        let part = &mut buffer[..left.min(BUFFER_BYTES)];
-        file.read_exact_at(part, at)?;
-        leaves.extend(part.chunks(LEAF_BYTES as usize).map(merkle::leaf));
-        left -= part.len();
-        at += part.len() as u64;
-    }
-    Ok(merkle::root(&leaves, geometry.padded_leaf_count(piece)))
 }

@@ -13,5 +13,21 @@ pub use scan::{ScanError, ScanOptions, Scanned, scan};
 pub use store::{Plan, ReadFault, Store, StoreError, known_metainfo, select};
 pub use verify::{Fault, Verdict, verify};
 
-/// How far a long look at the disk has come: bytes done and bytes in all. Called often, from any thread.
-pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
+use std::ops::ControlFlow;
+
+/// Hears how far a long look at the disk has come, bytes done and bytes in all (0 and 0 before they are known), and says
+/// whether to go on. Called often, from any thread: after half a mebibyte or one file at most.
+pub type Progress<'a> = &'a (dyn Fn(u64, u64) -> ControlFlow<()> + Sync);
+
+/// Hears nothing and stops nothing.
+pub const UNWATCHED: Progress<'static> = &|_, _| ControlFlow::Continue(());
+
+/// Whoever watched a long look ended it. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stopped while reading; nothing was changed")]
+pub struct Stopped;
+
+/// Asks whether to go on, before there is anything to count.
+fn go_on(progress: Progress<'_>) -> Result<(), Stopped> {
+    if progress(0, 0).is_break() { Err(Stopped) } else { Ok(()) }
+}

@@ -9,7 +9,7 @@ use super::beneath::{Beneath, local, original, shown};
 use super::hashing::{self, HashFault, Work};
 use super::stamp::Stamp;
 use super::walk::{Found, FoundFile, refused, walk};
-use super::{Progress, Store};
+use super::{Progress, Stopped, Store};
 use crate::content::metainfo::FileDraft;
 use crate::content::{FileIndex, Geometry, Metainfo, Name, PieceIndex, TreePath, names};
 use crate::ids::Digest;
@@ -50,6 +50,9 @@ pub enum ScanError {
         /// Why.
         error: std::io::Error,
     },
+    /// Nobody waits for it any more.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Reads and hashes `path`, a file or a folder. Blocks; call it off the async threads.
@@ -57,7 +60,7 @@ pub enum ScanError {
 /// A folder `.minibit` directly inside is left out: it is where downloads keep what is unfinished.
 pub fn scan(path: &Path, options: ScanOptions, progress: Progress<'_>) -> Result<Scanned, ScanError> {
     let ground = Ground::find(path)?;
-    let mut found = ground.look(options.skip_special)?;
+    let mut found = ground.look(options.skip_special, progress)?;
     complain(&ground.name, &mut found, options.portable)?;
     let lengths: Vec<u64> = found.files.iter().map(|file| file.stamp.bytes).collect();
     let total = lengths.iter().fold(0, |sum: u64, length| sum.saturating_add(*length));
@@ -101,9 +104,9 @@ impl Ground {
         Ok(Ground { name, single, base, path })
     }
 
-    fn look(&self, skip_special: bool) -> Result<Found, ScanError> {
+    fn look(&self, skip_special: bool, progress: Progress<'_>) -> Result<Found, ScanError> {
         if !self.single {
-            return walk(&self.path, skip_special);
+            return walk(&self.path, skip_special, progress);
         }
         let data = fs::metadata(&self.path).map_err(|error| unreadable(&self.path, error))?;
         let file = FoundFile::new(TreePath(vec![self.name.clone()]), &data);
@@ -126,7 +129,7 @@ impl Ground {
             let found = &files[file.index()];
             Ok((self.base.read(&local(&found.path.0))?, found.stamp))
         };
-        let hashes = hashing::hash(&work, &open);
+        let hashes = hashing::hash(&work, &open)?;
         let full = |file: FileIndex| self.base.full(&local(&files[file.index()].path.0));
         let changed =
             |file| refused(&full(file), "changed while it was read: share it again once it is at rest");

@@ -5,10 +5,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Progress;
 use super::beneath::local;
 use super::hashing::{self, HashFault, Work};
 use super::stamp::Stamp;
+use super::{Progress, Stopped, go_on};
 use crate::content::{FileIndex, Metainfo, PieceIndex, TreePath};
 use crate::ids::Digest;
 
@@ -40,10 +40,11 @@ pub struct Verdict {
 /// Checks what stands at `path` (the share's file or folder itself, or the folder that holds it) against `metainfo`.
 ///
 /// Links are followed: what counts is the bytes that a reader finds. Files that the share does not have are no fault.
-pub fn verify(path: &Path, metainfo: &Metainfo, progress: Progress<'_>) -> Verdict {
+pub fn verify(path: &Path, metainfo: &Metainfo, progress: Progress<'_>) -> Result<Verdict, Stopped> {
     let geometry = metainfo.geometry();
     let base = base(path, metainfo);
-    let looks: Vec<Look> = geometry.files().map(|file| Look::at(&base, metainfo, file)).collect();
+    let look = |file| go_on(progress).map(|()| Look::at(&base, metainfo, file));
+    let looks = geometry.files().map(look).collect::<Result<Vec<Look>, Stopped>>()?;
     let there = looks.iter().zip(geometry.files()).filter(|(look, _)| look.is_file);
     let pieces: Vec<PieceIndex> = there.flat_map(|(_, file)| geometry.pieces_of(file)).collect();
     let total_bytes = pieces.iter().map(|piece| u64::from(geometry.length(*piece))).sum();
@@ -53,7 +54,7 @@ pub fn verify(path: &Path, metainfo: &Metainfo, progress: Progress<'_>) -> Verdi
         let stamp = Stamp::of(&opened)?;
         Ok((opened, stamp))
     };
-    let hashes = hashing::hash(&work, &open);
+    let hashes = hashing::hash(&work, &open)?;
     let mut ranges = bad_ranges(metainfo, &pieces, &hashes.digests);
     let mut faults = Vec::new();
     for (file, look) in geometry.files().zip(looks) {
@@ -68,7 +69,7 @@ pub fn verify(path: &Path, metainfo: &Metainfo, progress: Progress<'_>) -> Verdi
         }
     }
     faults.extend(missing_folders(&base, metainfo));
-    Verdict { files: geometry.file_count(), bytes: geometry.total_bytes(), faults }
+    Ok(Verdict { files: geometry.file_count(), bytes: geometry.total_bytes(), faults })
 }
 
 /// One file as it is seen before it is read.

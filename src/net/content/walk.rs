@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::ScanError;
 use super::beneath::{original, shown};
 use super::stamp::Stamp;
 use super::store::ROOM;
+use super::{Progress, ScanError, go_on};
 use crate::content::geometry::FILES_MAX;
 use crate::content::{Name, TreePath};
 
@@ -47,12 +47,13 @@ pub(super) struct Found {
 }
 
 /// Looks through the folder at `root`.
-pub(super) fn walk(root: &Path, skip_special: bool) -> Result<Found, ScanError> {
+pub(super) fn walk(root: &Path, skip_special: bool, progress: Progress<'_>) -> Result<Found, ScanError> {
     let mut found = Found::default();
     let mut childless = BTreeSet::new();
     let ours = root.join(ROOM);
     let mut entries = WalkDir::new(root).min_depth(1).into_iter();
     while let Some(entry) = entries.next() {
+        go_on(progress)?;
         let entry = entry.map_err(|error| unreadable(root, error))?;
         if entry.path() == ours {
             found

@@ -39,7 +39,9 @@ impl Driver {
             Action::Prepare { share, metainfo } => {
                 // A share without a plan is only to be described.
                 if let Some(plan) = self.desk.plans.get(&share).cloned() {
-                    self.work.spawn(jobs::prepare(share, plan, metainfo, self.desk.checking.clone()));
+                    let (checking, stopping) = (self.desk.checking.clone(), self.stopping.clone());
+                    self.disk_jobs += 1;
+                    self.work.spawn(jobs::prepare(share, plan, metainfo, checking, stopping));
                 }
             }
             Action::Write { share, block } => self.write(share, block),

@@ -24,6 +24,7 @@ impl Driver {
     /// Closes the door and lets the core say goodbye to everyone.
     pub(super) fn begin_stop(&mut self) {
         self.stopped = Some(Instant::now());
+        self.stopping.cancel();
         if let Some(door) = self.door.take() {
             door.abort();
         }
@@ -46,10 +47,12 @@ impl Driver {
         }
     }
 
-    /// The value; or, of a share whose disk failed, nothing: the run stops, and ends with that.
+    /// The value; or nothing: of a check that the stop ended, or of a share whose disk failed, when the run stops and
+    /// ends with that.
     pub(super) fn unless_failed<T>(&mut self, outcome: Result<T, StoreError>) -> Option<T> {
         match outcome {
             Ok(value) => Some(value),
+            Err(StoreError::Stopped(_)) => None,
             Err(error) => {
                 self.failure.get_or_insert(error.into());
                 if !self.is_stopping() {

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use read::ReadFault;
 pub use room::known_metainfo;
 
+use super::Stopped;
 use super::beneath::{Beneath, below_target, local};
 use super::handles::{Handle, Handles};
 use super::stamp::Stamp;
@@ -85,6 +86,9 @@ pub enum StoreError {
         /// Why.
         error: io::Error,
     },
+    /// Nobody waits for the download any more; nothing was written.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// The bytes of one share. Shared between threads; every call blocks, so call it off the async threads.

@@ -28,7 +28,7 @@ impl Store {
         let base = enter(plan, &metainfo, &selected)?;
         let room = Room::enter(&base, metainfo.share())?;
         let mut ledger = Ledger::new(metainfo.geometry(), selected);
-        let survey = Survey::take(&metainfo, &base, &room, &ledger, plan.force)?;
+        let survey = Survey::take(&metainfo, &base, &room, &ledger, plan.force, progress)?;
         space::check(&plan.dir, survey.needed(&metainfo, &ledger, |file| survey.is_candidate(file)))?;
         let recheck = Recheck { metainfo: &metainfo, base: &base, room: &room, survey: &survey, progress };
         recheck.run(&mut ledger)?;

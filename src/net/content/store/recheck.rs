@@ -10,10 +10,10 @@ use super::ledger::{Ledger, Place};
 use super::room::Room;
 use super::survey::Survey;
 use crate::content::{FileIndex, Metainfo, PieceIndex, PieceSet};
-use crate::net::content::Progress;
 use crate::net::content::beneath::{Beneath, below_target};
 use crate::net::content::hashing::{self, HashFault, Opener, Work};
 use crate::net::content::stamp::Stamp;
+use crate::net::content::{Progress, Stopped};
 
 /// A look at everything that is there.
 pub(super) struct Recheck<'a> {
@@ -39,8 +39,7 @@ impl Recheck<'_> {
             .into_iter()
             .filter(|piece| ledger.place(geometry.place(*piece).0) == Place::Making)
             .collect();
-        self.go_on(ledger, &begun, total_bytes);
-        Ok(())
+        Ok(self.go_on(ledger, &begun, total_bytes)?)
     }
 
     fn bytes(&self, pieces: &[PieceIndex]) -> u64 {
@@ -68,7 +67,7 @@ impl Recheck<'_> {
             let stamp = self.survey.candidate(file).ok_or(io::ErrorKind::NotFound)?;
             Ok((self.base.read(&below_target(self.metainfo, file))?, stamp))
         };
-        let (right, faults) = self.check(pieces, 0, total_bytes, &open);
+        let (right, faults) = self.check(pieces, 0, total_bytes, &open)?;
         for file in finals.iter().filter(|file| !faults.contains_key(file)) {
             let is_right = self.metainfo.geometry().pieces_of(*file).all(|piece| right.contains(piece));
             if let Some(stamp) = self.survey.candidate(*file).filter(|_| is_right) {
@@ -93,17 +92,18 @@ impl Recheck<'_> {
         Ok(())
     }
 
-    fn go_on(&self, ledger: &mut Ledger, pieces: &[PieceIndex], total_bytes: u64) {
+    fn go_on(&self, ledger: &mut Ledger, pieces: &[PieceIndex], total_bytes: u64) -> Result<(), Stopped> {
         let open = |file: FileIndex| -> io::Result<(File, Stamp)> {
             let opened = self.room.open(file)?;
             let stamp = Stamp::of(&opened)?;
             Ok((opened, stamp))
         };
-        let (right, faults) = self.check(pieces, total_bytes - self.bytes(pieces), total_bytes, &open);
+        let (right, faults) = self.check(pieces, total_bytes - self.bytes(pieces), total_bytes, &open)?;
         let geometry = self.metainfo.geometry();
         for piece in right.iter().filter(|piece| !faults.contains_key(&geometry.place(*piece).0)) {
             ledger.keep(geometry, piece);
         }
+        Ok(())
     }
 
     /// The right ones among `pieces`, and the files that could not be read or did not hold still.
@@ -113,17 +113,17 @@ impl Recheck<'_> {
         done_bytes: u64,
         total_bytes: u64,
         open: &impl Opener,
-    ) -> (PieceSet, BTreeMap<FileIndex, HashFault>) {
+    ) -> Result<(PieceSet, BTreeMap<FileIndex, HashFault>), Stopped> {
         let geometry = self.metainfo.geometry();
         let progress = self.progress;
         let work = Work { geometry, pieces, stop_at_fault: false, progress, done_bytes, total_bytes };
-        let hashes = hashing::hash(&work, open);
+        let hashes = hashing::hash(&work, open)?;
         let mut right = PieceSet::empty(geometry.piece_count());
         for (piece, digest) in pieces.iter().zip(&hashes.digests) {
             if *digest == Some(self.metainfo.piece_hash(*piece)) {
                 right.insert(*piece);
             }
         }
-        (right, hashes.faults)
+        Ok((right, hashes.faults))
     }
 }

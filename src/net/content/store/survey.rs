@@ -10,6 +10,7 @@ use super::room::Room;
 use crate::content::{FileIndex, Metainfo};
 use crate::net::content::beneath::{Beneath, Standing, below_target};
 use crate::net::content::stamp::Stamp;
+use crate::net::content::{Progress, go_on};
 
 /// What was seen of each file.
 #[derive(Debug)]
@@ -29,11 +30,13 @@ impl Survey {
         room: &Room,
         ledger: &Ledger,
         force: bool,
+        progress: Progress<'_>,
     ) -> Result<Survey, StoreError> {
         let files: Vec<FileIndex> = metainfo.geometry().files().collect();
         let mut survey = Survey { finals: Vec::new(), partials: Vec::new(), files };
         let mut looker = Looker { base, folder: None };
         for &file in &survey.files {
+            go_on(progress)?;
             let path = below_target(metainfo, file);
             let seen = looker
                 .look(&path)

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 
 use super::*;
-use crate::net::content::{ScanOptions, Scanned, scan};
+use crate::net::content::{ScanOptions, Scanned, UNWATCHED, scan};
 
 const CONTENT_BYTES: usize = 40_000;
 
@@ -18,7 +18,7 @@ fn shared() -> (TempDir, Scanned) {
     let path = dir.path().join("file");
     std::fs::write(&path, content()).unwrap();
     let options = ScanOptions { piece_bytes: Some(64 * 1024), ..ScanOptions::default() };
-    let scanned = scan(&path, options, &|_, _| {}).unwrap();
+    let scanned = scan(&path, options, UNWATCHED).unwrap();
     (dir, scanned)
 }
 
