@@ -122,13 +122,14 @@ async fn a_download_that_was_stopped_goes_on_from_what_it_has() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_ends_the_check_of_what_is_there_and_leaves_no_lock() {
     let to = TempDir::new().unwrap();
-    std::fs::File::create(to.path().join("file")).unwrap().set_len(200_000_000).unwrap();
+    std::fs::File::create(to.path().join("file")).unwrap().set_len(100_000_000).unwrap();
     let (peer, mut checking) = Run::new(described(&to.path().join("file"), to.path()));
     let story = async {
         checking.checking.wait_for(Option::is_some).await.unwrap();
         checking.stop.cancel();
     };
     tokio::join!(peer.run(), story).0.unwrap();
+    assert!(!checking.views.borrow()[0].prepared, "the check was not waited for");
     assert!(!to.path().join(".minibit").exists(), "the check is over, and its room gone with it");
     no_task_is_left().await;
 }

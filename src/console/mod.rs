@@ -22,6 +22,7 @@ pub use talk::Talk;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
 
 use event::Event;
@@ -37,6 +38,7 @@ pub fn conduct<C: clap::Parser>(
         Ok(cli) => cli,
         Err(error) => return misread(&error).into(),
     };
+    raise_descriptor_limit();
     let stop = CancellationToken::new();
     let talk = Talk::new(talk_options(&cli), stop.clone());
     let runtime = match tokio::runtime::Runtime::new() {
@@ -52,6 +54,14 @@ pub fn conduct<C: clap::Parser>(
     // A look at a disk that does not answer is left in its thread: nothing waits for it.
     runtime.shutdown_background();
     ended(&talk, end).into()
+}
+
+/// Asks for as many file descriptors as this process may have. What the system refuses is done without.
+fn raise_descriptor_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
 }
 
 /// Tells of a failure, and gives the exit code; a reader that went away is no failure.

@@ -15,7 +15,7 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::accept::{DIALLED_MAX, Guest, accept};
+use super::accept::{Guest, Seats, accept};
 use super::clock::Clock;
 use super::content::{Plan, Store, StoreError};
 use super::jobs::{Done, WRITES_MAX};
@@ -112,6 +112,7 @@ struct Driver {
     /// Every task of this run.
     work: JoinSet<Done>,
     door: Option<AbortHandle>,
+    seats: Seats,
     dials: Arc<Semaphore>,
     writes: Arc<Semaphore>,
     /// Writes, counts and checks under way, which a stop waits for.
@@ -131,6 +132,7 @@ impl Driver {
     fn new(node: Node, mut desk: Desk, inbox: mpsc::Sender<Report>) -> Driver {
         let pool = Pool::new();
         let larder = Arc::new(Larder::new(pool.clone(), inbox.clone(), desk.news.clone()));
+        let seats = Seats::here();
         let shelves = desk.stores.drain().map(|(share, store)| (share, Shelf::seeded(store))).collect();
         Driver {
             clock: Clock::new(),
@@ -142,7 +144,8 @@ impl Driver {
             tools: Tools { inbox, pool, larder, cut: CancellationToken::new() },
             work: JoinSet::new(),
             door: None,
-            dials: Arc::new(Semaphore::new(DIALLED_MAX)),
+            seats,
+            dials: Arc::new(Semaphore::new(seats.dialled)),
             writes: Arc::new(Semaphore::new(WRITES_MAX)),
             disk_jobs: 0,
             hand: None,
@@ -155,8 +158,9 @@ impl Driver {
     }
 
     fn open(&mut self, listener: TcpListener, door: mpsc::Sender<Guest>) {
-        let door = async {
-            accept(listener, door).await;
+        let accepted_max = self.seats.accepted;
+        let door = async move {
+            accept(listener, accepted_max, door).await;
             Done::Task
         };
         self.door = Some(self.work.spawn(door));

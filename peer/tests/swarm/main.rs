@@ -5,6 +5,7 @@
 mod binaries;
 mod choosing;
 mod content;
+mod crowded;
 mod libtorrent;
 mod node;
 mod outside;

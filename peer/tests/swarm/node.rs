@@ -43,6 +43,13 @@ impl Node {
         Node::start(binaries::peer(), place, name, words)
     }
 
+    /// Starts `minibit-tracker` likewise, with at most so many file descriptors.
+    pub fn cramped_tracker(place: &Path, name: &str, descriptors: u32, words: &[&str]) -> Node {
+        let command = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        let binary = binaries::tracker();
+        Node::start("sh".into(), place, name, [&["-c", &command, str(&binary)], words].concat())
+    }
+
     fn start<S: AsRef<OsStr>>(
         binary: PathBuf,
         place: &Path,
