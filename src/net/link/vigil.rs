@@ -39,6 +39,7 @@ pub(super) struct Vigil {
     /// When the message under way began, moved forward by the time that we did not read.
     began: Option<Instant>,
     bytes: u64,
+    /// Whether bytes came of which the core heard nothing yet.
     is_fresh: bool,
 }
 
@@ -50,7 +51,8 @@ impl Vigil {
     }
 
     /// Tells the core.
-    pub(super) async fn post(&self, report: impl Into<Report>) -> Result<(), Stop> {
+    pub(super) async fn post(&mut self, report: impl Into<Report>) -> Result<(), Stop> {
+        self.is_fresh = false;
         self.inbox.send(report.into()).await.map_err(|_| Stop::Gone)
     }
 
@@ -101,12 +103,12 @@ impl Vigil {
     }
 
     async fn tick(&mut self) -> Result<(), Stop> {
-        let Some(began) = self.began else { return Ok(()) };
-        let (age, pace) = (began.elapsed(), if self.pool.is_scarce() { PACE_WHEN_SCARCE } else { PACE });
+        let age = self.began.map_or(Duration::ZERO, |began| began.elapsed());
+        let pace = if self.pool.is_scarce() { PACE_WHEN_SCARCE } else { PACE };
         if age >= pace.age && self.bytes < age.as_secs() * pace.bytes_a_second {
             return Err(Stop::Gone);
         }
-        if std::mem::take(&mut self.is_fresh) {
+        if self.is_fresh {
             self.post(Event::Alive { link: self.link }).await?;
         }
         Ok(())

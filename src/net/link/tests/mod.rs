@@ -218,6 +218,17 @@ async fn a_message_that_crawls_is_given_up_after_twenty_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn messages_of_a_later_version_are_life() {
+    let mut bench = bench(1024);
+    for _ in 0..5 {
+        bench.to_link.write_all(b"{\"tipo\":\"DE_AMANHA\"}\n").await.unwrap();
+        sleep(Duration::from_millis(1500)).await;
+        let event = timeout(Duration::from_secs(5), bench.event()).await.expect("the core hears of it");
+        assert!(matches!(event, Event::Alive { .. }), "{event:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_payload_that_crawls_while_the_pool_is_scarce_is_given_up_after_five_seconds() {
     let mut bench = bench(64 * 1024);
     let pool = bench.tools.pool.clone();
