@@ -70,6 +70,9 @@ impl Store {
         let name = Path::new(to.file_name().expect("a file has a name"));
         // Held from one to the other: a reader that looks again must not find it in neither place.
         let mut ledger = self.ledger();
+        if ledger.place(file) != Place::Complete {
+            return Ok(()); // lost meanwhile: its pieces are fetched again
+        }
         let moved = rename(download.room.partial(), &room::name(file), &folder, name, download.force);
         moved.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StoreError::WouldOverwrite { path: self.base.shown(&to) },
