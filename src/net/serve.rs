@@ -17,6 +17,9 @@ use crate::seam::{Event, News};
 /// Reads under way at once; more would only wait for the same disk.
 const READS_MAX: usize = 8;
 
+/// Bytes of a block that are read at once: what a writer holds for as long as its peer takes to take them.
+const PART_BYTES_MAX: u32 = 128 * 1024;
+
 /// Where every writer gets its bytes.
 #[derive(Debug)]
 pub(crate) struct Larder {
@@ -33,8 +36,17 @@ impl Larder {
         Larder { pool, inbox, news, reads: Semaphore::new(READS_MAX), told: Mutex::default() }
     }
 
-    /// The bytes of `block`; none when they cannot be read.
-    pub(crate) async fn block(&self, share: ShareId, store: Arc<Store>, block: Block) -> Option<Buffer> {
+    /// The parts of `block`, in order, to be read one by one.
+    pub(crate) fn parts(block: Block) -> impl Iterator<Item = Block> {
+        (0..block.length).step_by(PART_BYTES_MAX as usize).map(move |from| Block {
+            start: block.start + from,
+            length: PART_BYTES_MAX.min(block.length - from),
+            ..block
+        })
+    }
+
+    /// The bytes of a part of a block; none when they cannot be read.
+    pub(crate) async fn part(&self, share: ShareId, store: Arc<Store>, block: Block) -> Option<Buffer> {
         let mut bytes = self.pool.spare(block.length);
         let from = store.clone();
         let read = self.offload(move || from.read(block, &mut bytes).map(|()| bytes)).await;

@@ -9,6 +9,7 @@ mod tests;
 mod vigil;
 mod writer;
 
+use std::io::ErrorKind::{TimedOut, UnexpectedEof};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,8 +155,8 @@ async fn reading(
     Done::Task
 }
 
-/// The writer's task. A connection that takes no bytes any more is cut; one that broke is left to the reader, which may
-/// still find the other side's last words in it.
+/// The writer's task. A connection that takes no bytes any more, or that we cannot go on in, is cut; one that broke is
+/// left to the reader, which may still find the other side's last words in it.
 async fn writing(
     writer: Writer<impl AsyncWrite + Unpin>,
     closing: CancellationToken,
@@ -166,7 +167,7 @@ async fn writing(
         biased;
         () = cut.cancelled() => {}
         () = overdue(&closing) => {}
-        end = writer.run() => if end.is_err_and(|error| error.kind() == std::io::ErrorKind::TimedOut) { cut.cancel() },
+        end = writer.run() => if end.is_err_and(|error| matches!(error.kind(), TimedOut | UnexpectedEof)) { cut.cancel() },
     }
     Done::Task
 }

@@ -50,7 +50,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Writer { link, sink, gathered: Vec::new(), letters, room, closing, inbox, larder }
     }
 
-    /// Writes until the last word is out. `TimedOut` when the other side takes nothing any more.
+    /// Writes until the last word is out. `TimedOut` when the other side takes nothing any more, `UnexpectedEof` when
+    /// the rest of a block that was begun cannot be read.
     pub(super) async fn run(mut self) -> io::Result<()> {
         let mut batch = Vec::with_capacity(BATCH_LETTERS_MAX);
         while self.letters.recv_many(&mut batch, BATCH_LETTERS_MAX).await > 0 {
@@ -98,12 +99,20 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     async fn block(&mut self, share: ShareId, store: Arc<Store>, block: Block) -> io::Result<()> {
-        let bytes = self.larder.block(share, store, block).await;
-        let sent = bytes.is_some();
-        if let Some(bytes) = bytes {
-            let (piece, start) = (block.piece.get().into(), block.start.into());
-            encode(&Message::Block { piece, start, length: block.length }, &mut self.gathered);
-            self.send(&bytes).await?;
+        let mut sent = false;
+        for part in Larder::parts(block) {
+            match self.larder.part(share, store.clone(), part).await {
+                Some(bytes) => {
+                    if !sent {
+                        let (piece, start) = (block.piece.get().into(), block.start.into());
+                        encode(&Message::Block { piece, start, length: block.length }, &mut self.gathered);
+                    }
+                    self.send(&bytes).await?;
+                    sent = true;
+                }
+                None if sent => return Err(io::ErrorKind::UnexpectedEof.into()),
+                None => break,
+            }
         }
         let event = Event::Served { link: self.link, block, sent };
         self.inbox.send(event.into()).await.map_err(|_| io::ErrorKind::BrokenPipe.into())

@@ -42,6 +42,26 @@ async fn a_block_is_its_line_and_its_bytes_and_is_told_of_once_sent() {
     assert!(matches!(bench.event().await, Event::Served { block: of, sent: true, .. } if of == block));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_takes_nothing_makes_us_hold_only_a_part_of_its_block() {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("file"), vec![7; 1024 * 1024]).unwrap();
+    let options = ScanOptions { piece_bytes: Some(1024 * 1024), ..ScanOptions::default() };
+    let scanned = scan(&dir.path().join("file"), options, UNWATCHED).unwrap();
+    let mut bench = bench(64);
+    bench.link.post(letter(&scanned, 0, 1024 * 1024).1);
+    let header = line(&Message::Block { piece: 0, start: 0, length: 1024 * 1024 });
+    let mut said = vec![0; header.len()];
+    bench.from_link.read_exact(&mut said).await.unwrap();
+    assert_eq!(said, header);
+    std::fs::write(dir.path().join("file"), b"something shorter").unwrap();
+    let mut rest = Vec::new();
+    bench.from_link.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, vec![7; 128 * 1024], "the rest was still on the disk, so the link had to end");
+    let events = bench.until_closed().await;
+    assert!(matches!(events[..], [Event::Lost { .. }]), "{events:?}");
+}
+
 #[tokio::test]
 async fn leaf_hashes_are_those_of_the_file() {
     let (_dir, scanned) = shared();
