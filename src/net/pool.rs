@@ -10,8 +10,9 @@ use crate::wire::PAYLOAD_BYTES_MAX;
 
 /// Bytes of received payloads that one process holds at most, from before they are read until they are written.
 pub(crate) const POOL_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Bytes of buffers kept for use again.
-const IDLE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of buffers kept for use again: all that were ever lent at once, since an allocator that gets them back from
+/// many threads keeps several times as much.
+const IDLE_BYTES_MAX: usize = POOL_BYTES_MAX;
 /// Smaller buffers are not worth telling apart.
 const CLASS_BYTES_MIN: usize = 16 * 1024;
 
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn idle_buffers_are_used_again_and_never_pile_up() {
         let pool = Pool::new();
-        let many: Vec<Buffer> = (0..10).map(|_| pool.spare(MIB)).collect();
+        let many: Vec<Buffer> = (0..20).map(|_| pool.spare(MIB)).collect();
         drop(many);
         assert_eq!(lock(&pool.idle).bytes, IDLE_BYTES_MAX);
         let _one = pool.spare(MIB - 5);
