@@ -11,7 +11,7 @@ use crate::support::*;
 const PIECE: u64 = PIECE_BYTES as u64;
 
 fn check(path: &Path, world: &World) -> Verdict {
-    verify(path, &share(&world.there).metainfo, UNWATCHED).unwrap()
+    verify(path, &share(&world.there).metainfo, UNWATCHED).expect("nobody stops it")
 }
 
 /// A copy of `a` (five pieces and a bit), `b/c` and the empty `d`, spoilt by `change`, and what the check of it finds.
@@ -21,7 +21,7 @@ fn faults(change: impl Fn(&Path)) -> Vec<Fault> {
     let shared = share(&world.there);
     drop(download(&shared, &world.here));
     change(&world.here.join("tree"));
-    let verdict = verify(&world.here.join("tree"), &shared.metainfo, UNWATCHED).unwrap();
+    let verdict = verify(&world.here.join("tree"), &shared.metainfo, UNWATCHED).expect("nobody stops it");
     assert_eq!((verdict.files, verdict.bytes), (3, 5 * PIECE + 19));
     verdict.faults
 }
