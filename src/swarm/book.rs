@@ -82,8 +82,9 @@ impl Book {
         worst.is_some_and(|endpoint| self.entries.remove(&endpoint).is_some())
     }
 
-    /// Up to `max` endpoints to dial now, the longest waiting first; they count as being dialled. Nobody who is
-    /// linked already is dialled again under another address.
+    /// Up to `max` endpoints to dial now; they count as being dialled. First, and however many dials are under way, those
+    /// that the person named; then those that failed least, the longest waiting first, so that nobody who tells us of
+    /// many dead places keeps us from the others. Nobody who is linked already is dialled again under another address.
     pub fn due(&mut self, now: Moment, max: usize, linked: &BTreeSet<PeerId>) -> Vec<Endpoint> {
         let dialling = self.entries.values().filter(|entry| entry.state == State::Dialling).count();
         let is_due = |entry: &Entry| {
@@ -91,14 +92,15 @@ impl Book {
                 && entry.not_before <= now
                 && !entry.id.is_some_and(|id| linked.contains(&id))
         };
-        let mut due: Vec<(Moment, Endpoint)> = self
+        let mut due: Vec<((bool, u32, Moment), Endpoint)> = self
             .entries
             .iter()
             .filter(|(_, entry)| is_due(entry))
-            .map(|(endpoint, entry)| (entry.not_before, endpoint.clone()))
+            .map(|(endpoint, entry)| ((!entry.pinned, entry.failures, entry.not_before), endpoint.clone()))
             .collect();
         due.sort();
-        due.truncate(max.min(DIALS_MAX.saturating_sub(dialling)));
+        let pinned = due.iter().filter(|((others, ..), _)| !others).count();
+        due.truncate(max.min(DIALS_MAX.saturating_sub(dialling).max(pinned)));
         for (_, endpoint) in &due {
             self.change(endpoint, |entry| entry.state = State::Dialling);
         }
@@ -263,6 +265,17 @@ mod tests {
             );
             book.failed(&tracker, later(round * 100), &mut chance);
         }
+    }
+
+    #[test]
+    fn the_person_s_word_comes_before_any_number_of_places_told_of() {
+        let mut book = Book::default();
+        (0..100)
+            .for_each(|n| book.learn(SocketAddr::from(([203, 0, 113, 1], 1000 + n)), None, Moment::START));
+        assert_eq!(book.due(later(1), 200, &BTreeSet::new()).len(), DIALS_MAX);
+        let tracker: Endpoint = "tracker.example:7070".parse().expect("an endpoint");
+        book.pin(tracker.clone(), later(2));
+        assert_eq!(book.due(later(2), 200, &BTreeSet::new()), vec![tracker]);
     }
 
     #[test]
