@@ -132,13 +132,12 @@ impl Register {
         self.entries.len()
     }
 
-    /// Adds an entry or renews it. True if its place was not known, or somebody else's.
+    /// Adds an entry or renews it. True if its place was not known.
     fn enter(&mut self, entry: Entry) -> bool {
         let place = (entry.address.ip, entry.address.port);
         if let Some(index) = self.places.get(&place).copied() {
-            let is_news = self.entries[index].address.id != entry.address.id;
             self.entries[index] = entry;
-            return is_news;
+            return false;
         }
         if self.entries.len() == ENTRIES_MAX {
             self.strike_the_oldest();

@@ -48,6 +48,9 @@ fn a_known_place_is_not_news() {
     let again = register.join(at(5), LinkId(77), id(2), ip("10.0.0.2"), 1002);
     assert_eq!(again.news, []);
     assert_eq!(ids(&again.list), [id(1)]);
+    let renamed = register.join(at(6), LinkId(78), id(3), ip("10.0.0.2"), 1002);
+    assert_eq!(renamed.news, []);
+    assert_eq!(register.entry_count(), 2);
 }
 
 #[test]
