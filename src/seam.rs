@@ -2,7 +2,7 @@
 //!
 //! Every queue, clock, socket and file is on the shell's side; every decision on the core's.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::content::{Block, Metainfo, PieceIndex, PieceSet};
@@ -71,6 +71,8 @@ pub enum Event {
         held: PieceSet,
         /// To be downloaded or kept.
         wanted: PieceSet,
+        /// Who was caught lying in earlier lives of this download.
+        banned: Vec<Ban>,
     },
     /// What became of an [`Action::Write`].
     Wrote {
@@ -180,8 +182,26 @@ pub enum Action {
         /// Which piece.
         piece: PieceIndex,
     },
+    /// Keep this ban with the download, for its later lives.
+    Remember {
+        /// Of which share.
+        share: ShareId,
+        /// Who is refused.
+        ban: Ban,
+    },
     /// Tell the person. May be lost under load; what matters is in the [`ShareView`] too.
     Tell(News),
+}
+
+/// A peer that is refused: its id as seen at that address, and its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ban {
+    /// Who it said it was.
+    pub id: PeerId,
+    /// Observed.
+    pub ip: IpAddr,
+    /// Where it accepted connections; 0 = nowhere.
+    pub port: u16,
 }
 
 /// What a person may want to know as it happens.

@@ -240,7 +240,8 @@ impl Driver {
                 let Some(prepared) = self.unless_failed(outcome) else { return };
                 self.shelves.insert(share, Shelf::prepared(&prepared));
                 let wanted = prepared.store.wanted().clone();
-                self.tell(Event::Prepared { share, held: prepared.held, wanted });
+                let banned = prepared.banned;
+                self.tell(Event::Prepared { share, held: prepared.held, wanted, banned });
             }
         }
     }

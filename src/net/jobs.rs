@@ -15,6 +15,7 @@ use super::offload::offload;
 use super::pool::Buffer;
 use crate::content::{Block, Metainfo, PieceIndex, PieceSet};
 use crate::ids::{Endpoint, ShareId};
+use crate::seam::Ban;
 
 /// Writes under way at once; the pool bounds how many wait.
 pub(crate) const WRITES_MAX: usize = 4;
@@ -45,6 +46,7 @@ pub(crate) struct Prepared {
     pub(crate) store: Arc<Store>,
     pub(crate) held: PieceSet,
     pub(crate) is_finished: bool,
+    pub(crate) banned: Vec<Ban>,
 }
 
 /// Dials; without a seat it comes to nothing at once.
@@ -76,6 +78,12 @@ pub(crate) async fn keep(store: Arc<Store>, share: ShareId, pieces: Vec<PieceInd
         Ok(store.is_finished())
     };
     Done::Kept { share, outcome: offload(work).await }
+}
+
+/// Keeps a ban with the download. One that cannot be written still holds in this life.
+pub(crate) async fn remember(store: Arc<Store>, ban: Ban) -> Done {
+    let _ = offload(move || store.remember(&ban)).await;
+    Done::Task
 }
 
 /// Looks at what is there already, until `stopping`. On a thread of its own, since it may last for minutes: a run that is
@@ -120,7 +128,8 @@ fn open(
     let (store, held) = Store::open(plan, metainfo, &progress)?;
     store.flush()?;
     let is_finished = store.is_finished();
-    Ok(Prepared { store: Arc::new(store), held, is_finished })
+    let banned = store.banned();
+    Ok(Prepared { store: Arc::new(store), held, is_finished, banned })
 }
 
 fn shown(path: &Path) -> String {

@@ -121,6 +121,7 @@ impl Node {
             Start::Linked => (None, None, Part::Downloads),
             Start::Register(metainfo) => (metainfo, None, Part::Keeps),
         };
+        let is_tracker = self.config.role == Role::Tracker;
         let beginning = Beginning {
             share: share.share,
             own_id: self.config.id,
@@ -128,12 +129,12 @@ impl Node {
             metainfo,
             held,
             part,
+            has_register: is_tracker,
             endpoints: share.endpoints,
             goal: share.goal,
             chance: self.chance.fork(),
         };
         let swarm = Swarm::begin(beginning, &mut Turn { now, out, purse: &mut self.purse });
-        let is_tracker = self.config.role == Role::Tracker;
         let register =
             is_tracker.then(|| Register::new(self.config.advertised.clone(), now, self.chance.fork()));
         self.halls.insert(share.share, Hall { swarm, register });
@@ -159,8 +160,8 @@ impl Node {
             Event::Served { link, block, sent } => {
                 self.visit_member(link, now, out, |swarm, turn| swarm.served(link, block, sent, turn));
             }
-            Event::Prepared { share, held, wanted } => {
-                self.visit(share, now, out, |swarm, turn| swarm.prepared(held, wanted, turn));
+            Event::Prepared { share, held, wanted, banned } => {
+                self.visit(share, now, out, |swarm, turn| swarm.prepared(held, wanted, &banned, turn));
             }
             Event::Wrote { share, block, done } => {
                 self.visit(share, now, out, |swarm, turn| swarm.wrote(block, done, turn));

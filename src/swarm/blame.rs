@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::content::{PieceIndex, merkle};
 use crate::ids::{Digest, LinkId};
-use crate::seam::{Action, News};
+use crate::seam::{Action, Ban, News};
 use crate::time::Moment;
 use crate::wire::{ErrorCode, Message};
 
@@ -130,8 +130,28 @@ impl Swarm {
         }
         let address = SocketAddr::new(liar.ip, liar.port);
         turn.out.push(Action::Tell(News::Banned { share: self.share, id: liar.id, address, reason }));
+        let ban = Ban { id: liar.id, ip: liar.ip, port: liar.port };
+        match self.picker {
+            Some(_) => turn.out.push(Action::Remember { share: self.share, ban }),
+            None => self.bans_to_keep.push(ban),
+        }
+        self.turn_out(ban, turn);
+    }
+
+    /// The download has a place on disk now: earlier bans hold again, and those since the start are kept with it.
+    pub(super) fn recall_bans(&mut self, earlier: &[Ban], turn: &mut Turn<'_>) {
+        let new = std::mem::take(&mut self.bans_to_keep);
+        turn.out.extend(new.into_iter().map(|ban| Action::Remember { share: self.share, ban }));
+        for ban in earlier {
+            self.book.ban(ban.id, ban.ip, ban.port);
+            self.turn_out(*ban, turn);
+        }
+    }
+
+    /// Closes every link to a banned peer.
+    fn turn_out(&mut self, ban: Ban, turn: &mut Turn<'_>) {
         let is_liar =
-            |session: &Session| session.remote.id == liar.id && session.remote.address.ip() == liar.ip;
+            |session: &Session| session.remote.id == ban.id && session.remote.address.ip() == ban.ip;
         let links: Vec<_> = self.sessions.iter().filter(|(_, s)| is_liar(s)).map(|(link, _)| *link).collect();
         let farewell = Message::Error {
             code: ErrorCode::Banned,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::content::PieceSet;
 use crate::ids::{Endpoint, LinkId, PeerId};
 use crate::scope::Scope;
-use crate::seam::{Action, News};
+use crate::seam::{Action, Ban, News};
 use crate::time::Moment;
 use crate::wire::{ErrorCode, Goal, Message, PeerAddress};
 
@@ -231,7 +231,8 @@ impl Swarm {
 
     /// Peer exchange: a random choice of those we are linked with, whose addresses mean something to this one.
     fn gossip_to(&mut self, link: LinkId, turn: &mut Turn<'_>) {
-        let Some(listener) = self.sessions.get(&link).filter(|session| !session.is_guest) else { return };
+        let takes_part = |session: &&Session| !session.is_guest && !self.has_register;
+        let Some(listener) = self.sessions.get(&link).filter(takes_part) else { return };
         let viewer = Scope::of(listener.remote.address.ip());
         let others = self.sessions.values().filter(|session| session.remote.id != listener.remote.id);
         let known = others
@@ -247,7 +248,7 @@ impl Swarm {
     }
 
     /// The shell has looked: from now on blocks are exchanged.
-    pub fn prepared(&mut self, held: PieceSet, wanted: PieceSet, turn: &mut Turn<'_>) {
+    pub fn prepared(&mut self, held: PieceSet, wanted: PieceSet, banned: &[Ban], turn: &mut Turn<'_>) {
         let Some(metainfo) = self.metainfo.clone() else { return };
         let mut picker = super::Picker::new(metainfo, held, wanted, &mut self.chance);
         for session in self.sessions.values() {
@@ -269,6 +270,7 @@ impl Swarm {
             self.tell_interest(link, turn);
         }
         self.note_completion(turn);
+        self.recall_bans(banned, turn);
         self.ask_everyone(turn);
     }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 use crate::chance::Chance;
 use crate::content::{Metainfo, PieceIndex, PieceSet};
 use crate::ids::{Endpoint, LinkId, PeerId, ShareId};
-use crate::seam::{Action, News, Payload};
+use crate::seam::{Action, Ban, News, Payload};
 use crate::time::Moment;
 use crate::wire::{ErrorCode, Goal, Message};
 
@@ -82,6 +82,8 @@ pub struct Beginning {
     pub held: Option<PieceSet>,
     /// What it is to us.
     pub part: Part,
+    /// Whether a register beside it tells its peers of each other.
+    pub has_register: bool,
     /// Whom to dial, for ever.
     pub endpoints: Vec<Endpoint>,
     /// The goal, where it is known.
@@ -97,6 +99,7 @@ pub struct Swarm {
     own_id: PeerId,
     own_port: u16,
     part: Part,
+    has_register: bool,
     goal: Option<Goal>,
     metainfo: Option<Arc<Metainfo>>,
     fetch: Fetch,
@@ -106,6 +109,8 @@ pub struct Swarm {
     choker: Choker,
     suggester: Option<Suggester>,
     suspects: BTreeMap<PieceIndex, Suspect>,
+    /// Bans of before the download had a place on disk; each ended a link, of which few come in that time.
+    bans_to_keep: Vec<Ban>,
     /// Held, and not announced yet.
     unannounced: BTreeSet<PieceIndex>,
     /// When the next announcement may go out.
@@ -140,6 +145,7 @@ impl Swarm {
             own_id: beginning.own_id,
             own_port: beginning.own_port,
             part: beginning.part,
+            has_register: beginning.has_register,
             goal: beginning.goal,
             metainfo: beginning.metainfo,
             fetch: Fetch::default(),
@@ -149,6 +155,7 @@ impl Swarm {
             choker: Choker::default(),
             suggester: None,
             suspects: BTreeMap::new(),
+            bans_to_keep: Vec::new(),
             unannounced: BTreeSet::new(),
             announcement: turn.now,
             given: BTreeMap::new(),
@@ -168,11 +175,11 @@ impl Swarm {
         let Some(metainfo) = self.metainfo.clone() else { return };
         let nothing = PieceSet::empty(metainfo.geometry().piece_count());
         match held {
-            Some(held) => self.prepared(held.clone(), held, turn),
+            Some(held) => self.prepared(held.clone(), held, &[], turn),
             None if self.part == Part::Downloads => {
                 turn.out.push(Action::Prepare { share: self.share, metainfo })
             }
-            None => self.prepared(nothing.clone(), nothing, turn),
+            None => self.prepared(nothing.clone(), nothing, &[], turn),
         }
     }
 

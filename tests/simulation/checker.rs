@@ -143,7 +143,7 @@ impl Checker {
                 let known = book.links.get_mut(link).expect("the world speaks on open links only");
                 known.owe_again(range(*block));
             }
-            Event::Prepared { share, held, wanted } => self.stocked(machine, *share, held, wanted),
+            Event::Prepared { share, held, wanted, .. } => self.stocked(machine, *share, held, wanted),
             Event::Lost { share, pieces } => {
                 let stock = book.stocks.get_mut(share).expect("only what is there can be lost");
                 pieces.iter().for_each(|piece| {
@@ -191,7 +191,11 @@ impl Checker {
                 assert!(is_hostile, "machine {machine} bans {id}, an honest peer, because it {reason}");
                 self.books[machine].banned.insert(*id);
             }
-            Action::Dial { .. } | Action::Prepare { .. } | Action::Keep { .. } | Action::Tell(_) => {}
+            Action::Dial { .. }
+            | Action::Prepare { .. }
+            | Action::Keep { .. }
+            | Action::Remember { .. }
+            | Action::Tell(_) => {}
         }
     }
 

@@ -39,7 +39,7 @@ impl Trace {
     pub fn event(&mut self, now: Micros, machine: usize, event: &Event) {
         match event {
             // The text of a set shows where it lies in memory: no two runs agree on that.
-            Event::Prepared { share, held, wanted } => {
+            Event::Prepared { share, held, wanted, .. } => {
                 self.note(now, machine, '<', &("Prepared", share, held.runs(), wanted.runs()));
             }
             event => self.note(now, machine, '<', event),

@@ -6,7 +6,9 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use minibit::content::PieceSet;
+use minibit::ids::PeerId;
 use minibit::net::content::{Plan, Store, StoreError, known_metainfo};
+use minibit::seam::Ban;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -193,4 +195,22 @@ fn a_check_that_is_stopped_changes_nothing_and_gives_its_lock_up() {
     assert_eq!(listing(&world.here), before);
     let (_store, held) = open(&plan(&world.here), &shared);
     assert_eq!(held.count(), shared.metainfo.geometry().piece_count());
+}
+
+#[test]
+fn bans_are_kept_with_the_download_and_gone_with_it() {
+    let (world, shared) = stopped();
+    let ban = |n| Ban { id: PeerId([n; 20]), ip: [10, 0, 0, n].into(), port: 5000 };
+    let (store, _) = open(&plan(&world.here), &shared);
+    assert_eq!(store.banned(), []);
+    store.remember(&ban(1)).unwrap();
+    store.remember(&ban(2)).unwrap();
+    drop(store);
+    let room = world.here.join(".minibit").join(shared.metainfo.share().to_string());
+    let kept = fs::read_to_string(room.join("bans")).unwrap();
+    fs::write(room.join("bans"), format!("{kept}nonsense\n10.0.0.3 70000 zz\n")).unwrap();
+    let (store, _) = open(&plan(&world.here), &shared);
+    assert_eq!(store.banned(), [ban(1), ban(2)]);
+    drop(store);
+    finish(&world, &shared);
 }

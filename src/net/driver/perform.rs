@@ -49,6 +49,11 @@ impl Driver {
                 self.shelf(share).keep(piece);
                 self.keep_on(share);
             }
+            Action::Remember { share, ban } => {
+                if let Some(shelf) = self.shelves.get(&share) {
+                    self.work.spawn(jobs::remember(shelf.store.clone(), ban));
+                }
+            }
             Action::Tell(news) => {
                 let _ = self.desk.news.try_send(news); // may be lost, as the seam says
             }

@@ -12,7 +12,7 @@ use super::*;
 use crate::content::metainfo::FileDraft;
 use crate::content::{Block, LEAF_BYTES, Name, TreePath, merkle};
 use crate::ids::Digest;
-use crate::seam::News;
+use crate::seam::{Ban, News};
 use crate::wire::{NackReason, PeerAddress};
 
 const PIECES: u32 = 8;
@@ -72,7 +72,7 @@ impl Stage {
         let mut stage = Stage::with(Role::Peer, Start::Described(metainfo()));
         assert!(stage.out.iter().any(|action| matches!(action, Action::Prepare { .. })));
         let (held, wanted) = (PieceSet::empty(PIECES), PieceSet::full(PIECES));
-        stage.happens(Event::Prepared { share: stage.share(), held, wanted });
+        stage.happens(Event::Prepared { share: stage.share(), held, wanted, banned: Vec::new() });
         stage
     }
 

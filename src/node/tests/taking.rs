@@ -68,6 +68,28 @@ fn a_liar_is_banned_and_what_it_sent_is_asked_of_another() {
 }
 
 #[test]
+fn a_ban_is_kept_with_the_download_and_holds_in_its_next_life() {
+    let mut stage = Stage::leecher();
+    let (liar, out) = stage.server(1);
+    let piece = asked(&out, liar)[0];
+    stage.delivers(liar, piece, truth(99));
+    let message = Message::Leaves { piece, length: 32 };
+    let out =
+        stage.happens(Event::Received { link: liar, message, payload: Payload::Digests(vec![truth(98)]) });
+    let kept = |action: &Action| if let Action::Remember { ban, .. } = action { Some(*ban) } else { None };
+    let banned: Vec<_> = out.iter().filter_map(kept).collect();
+    assert_eq!(banned, [Ban { id: PeerId([1; 20]), ip: IpAddr::from([10, 0, 0, 1]), port: 5000 }]);
+
+    let mut stage = Stage::with(Role::Peer, Start::Described(metainfo()));
+    let early = stage.guest(1);
+    let (share, held, wanted) = (stage.share(), PieceSet::empty(PIECES), PieceSet::full(PIECES));
+    let out = stage.happens(Event::Prepared { share, held, wanted, banned });
+    assert_eq!(farewell(&out, early), Some(ErrorCode::Banned));
+    let (again, _) = stage.connected([10, 0, 0, 1], None);
+    assert_eq!(farewell(&stage.says(again, stage.register(1, 5000)), again), Some(ErrorCode::Banned));
+}
+
+#[test]
 fn a_liar_about_leaves_is_banned_too_and_the_piece_is_fetched_whole() {
     let mut stage = Stage::leecher();
     let (liar, out) = stage.server(1);
@@ -176,7 +198,7 @@ fn a_stock_past_the_end_is_an_error_once_the_share_is_known() {
     assert_eq!(farewell(&early.says(link, stock_of(0, PIECES)), link), None);
     let (share, held, wanted) = (early.share(), PieceSet::empty(PIECES), PieceSet::full(PIECES));
     assert_eq!(
-        farewell(&early.happens(Event::Prepared { share, held, wanted }), link),
+        farewell(&early.happens(Event::Prepared { share, held, wanted, banned: Vec::new() }), link),
         Some(ErrorCode::Protocol)
     );
 }

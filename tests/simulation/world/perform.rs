@@ -52,7 +52,7 @@ impl World {
                 let truth = self.truths.iter().find(|truth| truth.share() == share).expect("a true share");
                 self.checker.keep(seat.machine, truth, piece.get(), &self.machines[seat.machine].disk);
             }
-            Action::Tell(_) => {}
+            Action::Remember { .. } | Action::Tell(_) => {}
         }
     }
 
@@ -121,7 +121,7 @@ impl World {
         let held = truth.set(|piece| machine.disk.is_true(truth, piece as usize));
         let wants = machine.spec.wants;
         let wanted = truth.set(|piece| wants.is_none_or(|(divisor, rest)| piece % divisor == rest));
-        let prepared = Event::Prepared { share, held, wanted };
+        let prepared = Event::Prepared { share, held, wanted, banned: Vec::new() };
         self.queue.after(20 * MOMENT, Happening::Core(seat, prepared));
     }
 }

@@ -1,5 +1,6 @@
 //! The bytes of one share on disk: read by position, written only beneath the chosen folder, moved into place when true.
 
+mod bans;
 mod holes;
 mod ledger;
 mod open;
@@ -24,6 +25,7 @@ use super::beneath::{Beneath, below_target, local};
 use super::handles::{Handle, Handles};
 use super::stamp::Stamp;
 use crate::content::{Block, FileIndex, Metainfo, PieceIndex, PieceSet};
+use crate::seam::Ban;
 use ledger::{Ledger, Place};
 use room::Room;
 
@@ -182,6 +184,16 @@ impl Store {
     pub fn flush(&self) -> Result<(), StoreError> {
         let group = self.ledger().take_waiting();
         self.move_into_place(&group)
+    }
+
+    /// Who was caught lying in earlier lives of this download.
+    pub fn banned(&self) -> Vec<Ban> {
+        self.download.as_ref().map_or(Vec::new(), |download| bans::read(download.room.dir()))
+    }
+
+    /// Keeps a ban with the download. Content that is shared from where it lies keeps none.
+    pub fn remember(&self, ban: &Ban) -> io::Result<()> {
+        self.download.as_ref().map_or(Ok(()), |download| bans::add(download.room.dir(), ban))
     }
 
     /// Whether every wanted file stands in its final place.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use cap_std::fs::{Dir, MetadataExt, OpenOptions};
 
 use super::StoreError;
+use super::bans::BANS;
 use crate::content::metainfo::METAINFO_BYTES_MAX;
 use crate::content::{FileIndex, Metainfo};
 use crate::ids::ShareId;
@@ -96,6 +97,11 @@ impl Room {
         if known { Ok(()) } else { note() }.map_err(|error| self.failed("cannot write", METAINFO, error))
     }
 
+    /// Where what is kept about the download lies.
+    pub(super) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
     /// Where the files in the making lie.
     pub(super) fn partial(&self) -> &Dir {
         &self.partial
@@ -164,7 +170,7 @@ impl Drop for Room {
         if *self.stay.get_mut() || self.dir.remove_dir(PARTIAL).is_err() {
             return;
         }
-        for name in [METAINFO_NEW, METAINFO, LOCK] {
+        for name in [METAINFO_NEW, METAINFO, BANS, LOCK] {
             let _ = self.dir.remove_file(name);
         }
         if self.target.remove_dir(&self.below).is_ok() {
