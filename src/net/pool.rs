@@ -13,6 +13,8 @@ pub(crate) const POOL_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of buffers kept for use again: all that were ever lent at once, since an allocator that gets them back from
 /// many threads keeps several times as much.
 const IDLE_BYTES_MAX: usize = POOL_BYTES_MAX;
+/// Bytes of them that may lie there while others have to be made.
+const IDLE_BESIDE_NEW_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Smaller buffers are not worth telling apart.
 const CLASS_BYTES_MIN: usize = 16 * 1024;
 
@@ -79,9 +81,23 @@ fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
 
 impl Idle {
     fn take(&mut self, class: usize) -> Option<Vec<u8>> {
-        let bytes = self.classes.get_mut(&class)?.pop()?;
+        let Some(bytes) = self.classes.get_mut(&class).and_then(Vec::pop) else {
+            self.make_room(class);
+            return None;
+        };
         self.bytes -= class;
         Some(bytes)
+    }
+
+    /// Gives up buffers of other classes, the smallest first, for one that is to be made.
+    fn make_room(&mut self, class: usize) {
+        while self.bytes + class > IDLE_BESIDE_NEW_BYTES_MAX {
+            let Some(mut smallest) = self.classes.first_entry() else { return };
+            match smallest.get_mut().pop() {
+                Some(bytes) => self.bytes -= bytes.len(),
+                None => _ = smallest.remove(),
+            }
+        }
     }
 
     fn put(&mut self, bytes: Vec<u8>) {
@@ -162,5 +178,7 @@ mod tests {
         assert_eq!(lock(&pool.idle).bytes, IDLE_BYTES_MAX);
         let _one = pool.spare(MIB - 5);
         assert_eq!(lock(&pool.idle).bytes, IDLE_BYTES_MAX - MIB as usize);
+        let _other = pool.spare(MIB / 2);
+        assert!(lock(&pool.idle).bytes <= IDLE_BESIDE_NEW_BYTES_MAX, "a new one takes the room of idle ones");
     }
 }
