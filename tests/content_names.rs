@@ -20,13 +20,25 @@ fn warnings(texts: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_name_is_one_component_and_nothing_else() {
-    for bad in
-        [&b""[..], b".", b"..", b"/", b"a/b", b"/a", b"a/", b"\\", b"a\\b", b"\\\\?\\x", b"a\0", &[b'a'; 256]]
-    {
+    for bad in [
+        &b""[..],
+        b".",
+        b"..",
+        b"/",
+        b"a/b",
+        b"/a",
+        b"a/",
+        b"\\",
+        b"a\\b",
+        b"\\\\?\\x",
+        b"C:",
+        b"a\0",
+        &[b'a'; 256],
+    ] {
         assert!(Name::new(bad).is_err(), "{}", shown(bad));
     }
     for good in
-        [&b"..."[..], b"..foo", b"foo...bar", b"C:", b" ", b"-", b"~", b"\xff", b"\n", b"CON", &[b'a'; 255]]
+        [&b"..."[..], b"..foo", b"foo...bar", b"C:a", b" ", b"-", b"~", b"\xff", b"\n", b"CON", &[b'a'; 255]]
     {
         assert_eq!(name(good).as_bytes(), good);
     }

@@ -318,12 +318,12 @@ fn a_list_of_more_than_200_peers_is_an_error() {
 #[test]
 fn a_line_is_refused_as_soon_as_it_cannot_end_in_time() {
     let mut long = vec![b' '; LINE_BYTES_MAX];
-    assert_eq!(split(&long[..LINE_BYTES_MAX - 1]), Ok(None));
-    assert_eq!(split(&long), Err(WireError::LineTooLong));
+    assert_eq!(split(&long[..LINE_BYTES_MAX - 1], 0), Ok(None));
+    assert_eq!(split(&long, 0), Err(WireError::LineTooLong));
     long.push(b'\n');
-    assert_eq!(split(&long), Err(WireError::LineTooLong));
+    assert_eq!(split(&long, 0), Err(WireError::LineTooLong));
     long[LINE_BYTES_MAX - 1] = b'\n';
-    assert_eq!(split(&long), Ok(Some((&long[..LINE_BYTES_MAX - 1], LINE_BYTES_MAX))));
+    assert_eq!(split(&long, 0), Ok(Some((&long[..LINE_BYTES_MAX - 1], LINE_BYTES_MAX))));
     assert_eq!(read(vec![b' '; LINE_BYTES_MAX]), Err(WireError::LineTooLong));
 }
 

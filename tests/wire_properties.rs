@@ -130,7 +130,7 @@ impl Reader {
             let payload = self.payload_left.min(self.waiting.len());
             self.waiting.drain(..payload);
             self.payload_left -= payload;
-            let Ok(Some((line, used))) = split(&self.waiting) else { return };
+            let Ok(Some((line, used))) = split(&self.waiting, 0) else { return };
             let read = decode(line);
             self.payload_left = read.iter().flatten().map(|message| message.payload_bytes() as usize).sum();
             self.read.push(read);
@@ -162,7 +162,7 @@ proptest! {
     #[test]
     fn every_message_is_read_as_it_was_written(message in message()) {
         let line = line_of(&message);
-        let (body, used) = split(&line).unwrap().unwrap();
+        let (body, used) = split(&line, 0).unwrap().unwrap();
         prop_assert_eq!(used, line.len());
         prop_assert_eq!(decode(body), Ok(Some(message)));
     }
@@ -171,7 +171,7 @@ proptest! {
     fn any_bytes_get_an_answer(bytes in vec(any::<u8>(), 0..500)) {
         let shown = decode(&bytes).err().map(|fault| fault.to_string());
         prop_assert!(shown.is_none_or(|text| text.len() <= 200));
-        let cut = split(&bytes);
+        let cut = split(&bytes, 0);
         prop_assert!(cut.is_ok_and(|line| line.is_none_or(|(line, used)| line.len() + 1 == used)));
         bytes.iter().for_each(|byte| _ = first_byte(*byte));
     }
@@ -187,7 +187,7 @@ proptest! {
     fn a_truncated_line_is_refused(message in message(), at in any::<prop::sample::Index>()) {
         let line = line_of(&message);
         let end = at.index(line.len() - 1);
-        prop_assert_eq!(split(&line[..end]), Ok(None));
+        prop_assert_eq!(split(&line[..end], 0), Ok(None));
         prop_assert!(matches!(decode(&line[..end]), Err(WireError::Malformed(_))));
     }
 

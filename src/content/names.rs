@@ -49,6 +49,7 @@ impl Name {
         let why = match bytes {
             b"" => "is empty",
             b"." | b".." => "stands for another folder",
+            [letter, b':'] if letter.is_ascii_alphabetic() => "names a drive",
             _ if bytes.len() > NAME_BYTES_MAX => "is longer than 255 bytes",
             _ if bytes.contains(&b'/') => "has a slash in it",
             _ if bytes.contains(&b'\\') => "has a backslash in it",

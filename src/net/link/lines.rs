@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::wire::{LINE_BYTES_MAX, WireError};
+use crate::wire::{LINE_BYTES_MAX, WireError, split};
 
 /// A buffer of exactly one longest line.
 #[derive(Debug)]
@@ -43,20 +43,14 @@ impl Lines {
 
     /// Takes the next whole line, its LF taken off. An error once no line can come of what is held.
     pub(super) fn line(&mut self) -> Result<Option<&[u8]>, WireError> {
-        let from = self.searched;
-        match self.bytes[from..self.held.end].iter().position(|byte| *byte == b'\n') {
-            Some(at) => {
-                let line = self.held.start..from + at;
-                self.held.start = line.end + 1;
-                self.searched = self.held.start;
-                Ok(Some(&self.bytes[line]))
-            }
-            None if self.held.len() == LINE_BYTES_MAX => Err(WireError::LineTooLong),
-            None => {
-                self.searched = self.held.end;
-                Ok(None)
-            }
-        }
+        let held = &self.bytes[self.held.clone()];
+        let Some((line, used)) = split(held, self.searched - self.held.start)? else {
+            self.searched = self.held.end;
+            return Ok(None);
+        };
+        self.held.start += used;
+        self.searched = self.held.start;
+        Ok(Some(line))
     }
 
     /// Takes raw bytes: as many as are held and `out` has room for.

@@ -13,10 +13,8 @@ use crate::content::{LEAF_BYTES, merkle};
 use crate::ids::{Digest, LinkId};
 use crate::net::pool::{Buffer, Pool};
 use crate::seam::{Event, Payload};
-use crate::wire::{Message, PAYLOAD_BYTES_MAX, WireError, decode};
+use crate::wire::{Message, PAYLOAD_BYTES_MAX, Protocol, WireError, decode, first_byte};
 
-/// The byte that this protocol begins with; all others are other protocols'.
-const FIRST_BYTE: u8 = b'{';
 /// Bytes of a payload read at once: few enough to be still in the cache when they are hashed.
 const READ_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of one digest in FOLHAS.
@@ -106,9 +104,16 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
     }
 
+    /// Another protocol is left without a word; what is none is told so.
     async fn first_byte(&mut self) -> Result<(), Stop> {
         self.more().await?;
-        if self.lines.first() == Some(FIRST_BYTE) { Ok(()) } else { Err(Stop::Gone) }
+        match self.lines.first().map(first_byte) {
+            Some(Protocol::Minibit) => Ok(()),
+            Some(Protocol::Unknown) => {
+                Err(Stop::Wrong(WireError::Malformed("a connection begins with '{'".to_owned())))
+            }
+            Some(Protocol::BitTorrent | Protocol::Http | Protocol::Encrypted) | None => Err(Stop::Gone),
+        }
     }
 
     async fn more(&mut self) -> Result<(), Stop> {

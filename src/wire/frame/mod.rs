@@ -79,10 +79,12 @@ pub fn first_byte(byte: u8) -> Protocol {
 
 /// The first line of what was received, its LF taken off, and the bytes it used with it. `None`: not all there yet.
 ///
-/// Refused as soon as [`LINE_BYTES_MAX`] bytes came without LF. Looks at the input from its beginning.
-pub fn split(input: &[u8]) -> Result<Option<(&[u8], usize)>, WireError> {
+/// Refused as soon as [`LINE_BYTES_MAX`] bytes came without LF. The first `searched` bytes are known to have none, so that
+/// a line that comes byte by byte is not looked at from its beginning each time.
+pub fn split(input: &[u8], searched: usize) -> Result<Option<(&[u8], usize)>, WireError> {
     let window = &input[..input.len().min(LINE_BYTES_MAX)];
-    match window.iter().position(|byte| *byte == b'\n') {
+    let rest = &window[searched.min(window.len())..];
+    match rest.iter().position(|byte| *byte == b'\n').map(|place| window.len() - rest.len() + place) {
         Some(end) => Ok(Some((&input[..end], end + 1))),
         None if window.len() == LINE_BYTES_MAX => Err(WireError::LineTooLong),
         None => Ok(None),
