@@ -47,6 +47,18 @@ pub fn clock(span: Duration) -> String {
     }
 }
 
+/// `40 s`, `12 min`, `5 h 3 min`, `3 d 4 h`.
+pub fn about(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{minutes} min"),
+        3600..86_400 => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{} d {} h", hours / 24, hours % 24),
+    }
+}
+
 /// `0.42 s`, `12.3 s`, then as [`clock`].
 pub fn span(span: Duration) -> String {
     match span.as_secs() {
@@ -137,6 +149,9 @@ mod tests {
     fn a_span_of_time_is_short() {
         for (seconds, text) in [(7, "0:07"), (754, "12:34"), (18_000, "5:00:00"), (273_600, "3d 4h")] {
             assert_eq!(clock(Duration::from_secs(seconds)), text);
+        }
+        for (seconds, text) in [(7, "7 s"), (754, "12 min"), (18_180, "5 h 3 min"), (273_600, "3 d 4 h")] {
+            assert_eq!(about(Duration::from_secs(seconds)), text);
         }
         assert_eq!(span(Duration::from_millis(420)), "0.42 s");
         assert_eq!(span(Duration::from_millis(12_340)), "12.3 s");

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::event::Event;
 use super::exit::Failure;
 use super::human;
-use super::screen::check_line;
+use super::screen::{check_line, check_plain};
 use super::session::Cadence;
 use super::talk::Talk;
 use crate::content::Metainfo;
@@ -107,13 +107,13 @@ impl Shown<'_> {
         let (done, total) = (gauge.done.load(Ordering::Relaxed), gauge.total.load(Ordering::Relaxed));
         let now = self.started.elapsed();
         let per_second = u64::try_from(u128::from(done) * 1000 / now.as_millis().max(1)).unwrap_or(u64::MAX);
-        let line = |width| check_line(self.name, done, total, Some(per_second), width);
-        self.talk.screen.draw(&[line(self.talk.screen.width())]);
+        let width = self.talk.screen.width();
+        self.talk.screen.draw(&[check_line(self.name, done, total, Some(per_second), width)]);
         if self.events.is_due(now) {
             self.talk.event(&Event::Checking { done_bytes: done, total_bytes: total });
         }
         if self.lines.is_due(now) && self.talk.is_plain() {
-            self.talk.say(&line(super::session::PLAIN_COLUMNS));
+            self.talk.say(&check_plain(self.name, done, total));
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The lines at the bottom of a terminal: drawn, cleared, and kept out of the way of what is printed.
 
 mod line;
+mod plain;
 mod share;
 #[cfg(test)]
 mod tests;
 
+pub use plain::{check_plain, download_plain, register_plain, seed_plain};
 pub use share::{check_line, download_lines, file_line, peer_count, peer_percents, register_line, seed_line};
 
 use std::io::{IsTerminal, Write};

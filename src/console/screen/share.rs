@@ -94,7 +94,8 @@ fn file_in_hand(metainfo: &Metainfo, held: &PieceSet) -> Option<(FileIndex, u64,
         .map(|(file, (has, count))| (file, has, count))
 }
 
-fn waiting_for(view: &ShareView) -> &'static str {
+/// What a download that has not begun is waiting for.
+pub fn waiting_for(view: &ShareView) -> &'static str {
     match (&view.metainfo, view.reached) {
         (_, false) => "waiting for a peer",
         (None, true) => "fetching the description",

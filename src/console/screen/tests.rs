@@ -130,6 +130,25 @@ fn a_seed_shows_the_worst_peers_first() {
 }
 
 #[test]
+fn a_line_in_a_log_has_no_bar_and_no_padding() {
+    let view = under_way();
+    assert_eq!(
+        download_plain("photos", &view),
+        "photos: 45 %, 720 KiB of 1.56 MiB, down 12.3 MiB/s, up 3.36 KiB/s, 4 peers, ETA 1 s"
+    );
+    assert_eq!(
+        seed_plain("photos", &view),
+        "photos: 4 peers (3 %, 12 %, 45 %, 100 %), sent 1.19 GiB, up 3.36 KiB/s, 2.31 copies"
+    );
+    let crowd = ShareView { peers: vec![peer(3, false); 10], ..under_way() };
+    let eight = ["3 %"; 8].join(", ");
+    assert_eq!(register_plain("photos", &crowd), format!("photos: 10 peers ({eight}, 2 more)"));
+    assert_eq!(register_plain("photos", &blank()), "photos: 0 peers");
+    assert_eq!(download_plain("photos", &blank()), "photos: waiting for a peer");
+    assert_eq!(check_plain("hashing photos", 42, 100), "hashing photos: 42 %");
+}
+
+#[test]
 fn the_file_in_hand_is_the_one_begun_with_the_least_missing() {
     let view = under_way();
     assert_eq!(file_line(&view, 40), Some("  file 2 of 2  b/c.jpg    8%".to_owned()));

@@ -24,8 +24,6 @@ use crate::net::{self, Desk};
 use crate::node::{Node, NodeConfig, ShareConfig};
 use watcher::Watcher;
 
-/// How wide a plain line is, where there is no terminal to fit it to.
-pub const PLAIN_COLUMNS: usize = 160;
 /// News that wait for the person; more are dropped.
 const NEWS_MAX: usize = 1024;
 /// How often the screen is drawn and the time looked at.

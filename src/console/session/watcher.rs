@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Shared;
 use super::report::Report;
-use super::{PLAIN_COLUMNS, Shared};
 use crate::console::exit::{Exit, Failure};
 use crate::console::human;
 use crate::console::screen;
@@ -152,11 +152,7 @@ impl<'a> Watcher<'a> {
             self.report.progress(&self.views, checking, self.talk);
         }
         if self.lines.is_due(now) && self.talk.is_plain() && !self.stopping {
-            for view in &self.views {
-                // One line each: in a log the file in hand would only be noise.
-                let lines = self.share_lines(view, checking, PLAIN_COLUMNS);
-                lines.iter().take(1).for_each(|line| self.talk.say(line.trim_end()));
-            }
+            self.views.iter().for_each(|view| self.talk.say(&self.plain_line(view, checking)));
         }
         if !self.asked && now >= PATIENCE && self.is_waiting() {
             self.asked = true;
@@ -223,8 +219,7 @@ impl<'a> Watcher<'a> {
 
     /// What is drawn of a share: how it stands, and of a download the file in hand.
     fn share_lines(&self, view: &ShareView, checking: Option<(u64, u64)>, width: usize) -> Vec<String> {
-        let watched = self.shares.iter().find(|watched| watched.share == view.share);
-        let name = watched.map_or_else(|| format!("{:?}", view.share), |watched| watched.name.clone());
+        let name = self.name_of(view);
         match (&self.aim, checking) {
             (Aim::Register, _) => vec![screen::register_line(&name, view, width)],
             (Aim::Download(_), Some((done, total))) if !view.complete => {
@@ -237,6 +232,24 @@ impl<'a> Watcher<'a> {
             }
             (Aim::Seed | Aim::Download(_), _) => vec![screen::seed_line(&name, view, width)],
         }
+    }
+
+    /// What is said of a share where nothing is drawn: one line, for in a log the file in hand would only be noise.
+    fn plain_line(&self, view: &ShareView, checking: Option<(u64, u64)>) -> String {
+        let name = self.name_of(view);
+        match (&self.aim, checking) {
+            (Aim::Register, _) => screen::register_plain(&name, view),
+            (Aim::Download(_), Some((done, total))) if !view.complete => {
+                screen::check_plain(&format!("checking {name}"), done, total)
+            }
+            (Aim::Download(_), None) if !view.complete => screen::download_plain(&name, view),
+            (Aim::Seed | Aim::Download(_), _) => screen::seed_plain(&name, view),
+        }
+    }
+
+    fn name_of(&self, view: &ShareView) -> String {
+        let watched = self.shares.iter().find(|watched| watched.share == view.share);
+        watched.map_or_else(|| format!("{:?}", view.share), |watched| watched.name.clone())
     }
 
     /// Whether no peer answered since the start, and nothing can be done without one.
