@@ -7,7 +7,7 @@ const NAME_COLUMNS_MIN: usize = 12;
 const NAME_COLUMNS_MAX: usize = 40;
 const BAR_COLUMNS_MIN: usize = 12;
 const BAR_COLUMNS_MAX: usize = 52;
-const LIST_COLUMNS_MIN: usize = 20;
+const LIST_COLUMNS_MIN: usize = 8;
 
 /// What may stand in a line besides its name.
 #[derive(Clone, Debug)]

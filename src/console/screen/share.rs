@@ -33,10 +33,10 @@ pub fn download_lines(name: &str, view: &ShareView, width: usize) -> Vec<String>
 pub fn seed_line(name: &str, view: &ShareView, width: usize) -> String {
     let cells = [
         (0, Cell::Text(counted(peer_count(view), "peer"))),
-        (2, Cell::Percents(peer_percents(view))),
+        (3, Cell::Percents(peer_percents(view))),
         (1, Cell::Text(format!("sent {:>8}", bytes(view.sent_bytes)))),
-        (3, Cell::Text(format!("up {:>10}", rate(view.up_rate)))),
-        (4, Cell::Text(format!("copies {}.{:02}", view.copies_percent / 100, view.copies_percent % 100))),
+        (4, Cell::Text(format!("up {:>10}", rate(view.up_rate)))),
+        (2, Cell::Text(format!("copies {}.{:02}", view.copies_percent / 100, view.copies_percent % 100))),
     ];
     let empty = |cell: &Cell| matches!(cell, Cell::Percents(list) if list.is_empty());
     let cells: Vec<_> = cells.into_iter().filter(|(_, cell)| !empty(cell)).collect();

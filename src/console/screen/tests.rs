@@ -120,7 +120,7 @@ fn a_seed_shows_the_worst_peers_first() {
     let view = under_way();
     let table = [
         (40, "photos  4 peers  sent 1.19 GiB"),
-        (60, "photos  4 peers  3% 12% 45% 100%  sent 1.19 GiB"),
+        (60, "photos  4 peers  3% 12% 45% 100%  sent 1.19 GiB  copies 2.31"),
         (80, "photos  4 peers  3% 12% 45% 100%  sent 1.19 GiB  up 3.36 KiB/s  copies 2.31"),
         (200, "photos  4 peers  3% 12% 45% 100%  sent 1.19 GiB  up 3.36 KiB/s  copies 2.31"),
     ];
