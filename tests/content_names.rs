@@ -198,9 +198,11 @@ fn names() -> impl Strategy<Value = Name> {
 
 proptest! {
     #[test]
-    fn a_name_is_accepted_just_when_it_stays_in_its_folder(bytes in prop::collection::vec(any::<u8>(), 0..6), text in "[./\\\\a]{0,5}") {
+    fn a_name_is_accepted_just_when_it_stays_in_its_folder(bytes in prop::collection::vec(any::<u8>(), 0..6), text in "[./\\\\a:Z]{0,5}") {
         for bytes in [&bytes[..], text.as_bytes()] {
-            let stays = !matches!(bytes, b"" | b"." | b"..") && !bytes.iter().any(|byte| b"/\\\0".contains(byte));
+            let drive = bytes.len() == 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':';
+            let other_folder = matches!(bytes, b"" | b"." | b"..");
+            let stays = !drive && !other_folder && !bytes.iter().any(|byte| b"/\\\0".contains(byte));
             prop_assert_eq!(Name::new(bytes).is_ok(), stays);
         }
     }
