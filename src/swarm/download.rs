@@ -5,7 +5,7 @@ use crate::ids::{Digest, LinkId};
 use crate::seam::Action;
 use crate::wire::{Message, NackReason};
 
-use super::picker::{Finish, Giver, Receipt};
+use super::picker::{Finish, Giver, Offer, Receipt};
 use super::session::{Answer, Session, Violation};
 use super::{Swarm, Turn, rate};
 
@@ -36,12 +36,16 @@ impl Swarm {
         &mut self,
         link: LinkId,
         piece: u64,
-        _turn: &mut Turn<'_>,
+        turn: &mut Turn<'_>,
     ) -> Result<(), Violation> {
         let (Some(session), Some(metainfo)) = (self.sessions.get_mut(&link), &self.metainfo) else {
             return Ok(());
         };
-        session.suggest(metainfo.geometry().piece(piece)?);
+        let piece = metainfo.geometry().piece(piece)?;
+        let is_of_use =
+            self.picker.as_ref().is_some_and(|picker| picker.wants_all() && picker.may_ask(piece));
+        session.suggest(piece, is_of_use, turn.now);
+        self.ask(link, turn);
         Ok(())
     }
 
@@ -58,14 +62,14 @@ impl Swarm {
         let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else { return };
         let mut requests = Vec::new();
         while let Some(bytes) = session.appetite(turn.now) {
+            let is_guided = session.guides(turn.now);
             let Session { stock, suggested, .. } = session;
             let Some(stock) = stock.known() else { break };
             if !session.we_want || !rate::is_open(&mut turn.purse.down, turn.now) {
                 break;
             }
-            let Some(block) = picker.next(link, stock, suggested, bytes, link_count, &mut self.chance) else {
-                break;
-            };
+            let view = Offer { link, stock, suggested, is_guided };
+            let Some(block) = picker.next(view, bytes, link_count, &mut self.chance) else { break };
             // A block that it still owes an answer for cannot be told apart from a second one: not now.
             if session.is_asked(block) {
                 picker.release(link, block);
@@ -134,7 +138,6 @@ impl Swarm {
             return session.unasked();
         }
         session.delivered(turn.now, block);
-        session.down.add(turn.now, length);
         let receipt = match session.answered(block) {
             Answer::Awaited => picker.receive(giver(link, session), block, digests),
             Answer::Late | Answer::Unasked => Receipt::Wasted,
@@ -190,6 +193,9 @@ impl Swarm {
         match reason {
             NackReason::Absent if session.stock.remove(block.piece) => {
                 picker.lost_holder(block.piece);
+                if let Some(suggester) = &mut self.suggester {
+                    suggester.lost_holder(block.piece);
+                }
                 self.recount(link);
                 self.tell_interest(link, turn);
             }

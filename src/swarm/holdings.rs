@@ -58,10 +58,14 @@ impl Swarm {
         for piece in gained {
             if session.stock.insert(*piece) {
                 picker.gained(*piece);
+                if let Some(suggester) = &mut self.suggester {
+                    suggester.gained(*piece, &mut session.promises);
+                }
                 session.useful_count += u32::from(picker.lacks(*piece));
             }
         }
         gained.iter().for_each(|piece| self.credit_spread(link, *piece, turn));
+        self.suggest(link, turn);
     }
 
     /// Uncounts pieces that a peer holds no more.
@@ -70,6 +74,9 @@ impl Swarm {
         for piece in lost {
             if session.stock.remove(*piece) {
                 picker.lost_holder(*piece);
+                if let Some(suggester) = &mut self.suggester {
+                    suggester.lost_holder(*piece);
+                }
                 session.useful_count -= u32::from(picker.lacks(*piece));
             }
         }

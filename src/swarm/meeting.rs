@@ -141,6 +141,15 @@ impl Swarm {
                 .for_each(|piece| picker.lost_holder(piece));
             session.awaited().into_iter().for_each(|block| picker.release(link, block));
         }
+        if let Some(suggester) = &mut self.suggester {
+            session
+                .stock
+                .known()
+                .iter()
+                .flat_map(|stock| stock.iter())
+                .for_each(|piece| suggester.lost_holder(piece));
+            suggester.left(&mut session.promises);
+        }
         session.owed.clear();
         self.forget_suspicions_of(link);
         self.fetch.is_left_by(link);
@@ -221,6 +230,7 @@ impl Swarm {
                 self.say(link, Message::Heartbeat, turn);
             }
             self.snub_if_overdue(link, turn);
+            self.suggest_others_if_stuck(link, turn);
         }
     }
 

@@ -339,5 +339,11 @@ impl Swarm {
                 session.stock.known().map_or(0, |s| s.iter().filter(|piece| picker.lacks(*piece)).count());
             assert_eq!(useful, session.useful_count as usize);
         }
+        let Some(suggester) = &self.suggester else { return };
+        for piece in picker.held().iter().chain(picker.wanted().iter()) {
+            let promised = |session: &&Session| session.promises.given().any(|given| given == piece);
+            let promises = self.sessions.values().filter(promised).count();
+            assert_eq!(usize::from(picker.holders(piece)) + promises, usize::from(suggester.copies(piece)));
+        }
     }
 }

@@ -1,48 +1,143 @@
-//! What a seed suggests: to each peer what it has given out least, so that each byte leaves it about once.
+//! What a seed suggests: to each peer what the fewest others have or were promised, so that each byte leaves it about once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::chance::Chance;
 use crate::content::{Geometry, PieceIndex, PieceSet};
+use crate::time::Moment;
 
 use super::picker::Rarity;
 
-/// Suggestions that one peer has not taken up yet.
-const OPEN_MAX: usize = 4;
+/// Suggestions that one peer has not taken up yet: at least, and at most.
+pub const OPEN: (usize, usize) = (4, 64);
+/// Pieces that one peer was promised and has not announced; beyond, promises are not counted.
+const PROMISED_MAX: usize = 4_096;
+/// Open suggestions of which none is taken up for so long are replaced: the peer has its own plans.
+const STUCK: Duration = Duration::from_secs(2);
 
-/// How often each piece was given out or suggested.
+/// How many peers have, or were promised, each piece; those that we hold are open. Invariant: a piece's count is that of its holders and
+/// of the promises of it.
 #[derive(Clone, Debug)]
 pub struct Suggester {
-    given: Rarity,
+    copies: Rarity,
+}
+
+/// What one peer was promised.
+#[derive(Clone, Debug, Default)]
+pub struct Promises {
+    /// Suggested, and not asked for yet; a part of `given`.
+    open: Vec<PieceIndex>,
+    /// Suggested or asked for, and not announced yet.
+    given: BTreeSet<PieceIndex>,
+    /// When one was last made or taken up.
+    moved: Moment,
+}
+
+impl Promises {
+    /// What it was promised and has not announced.
+    pub fn given(&self) -> impl Iterator<Item = PieceIndex> + '_ {
+        self.given.iter().copied()
+    }
+
+    /// Whether it lets its suggestions lie.
+    pub fn are_stuck(&self, now: Moment) -> bool {
+        !self.open.is_empty() && now.since(self.moved) >= STUCK
+    }
 }
 
 impl Suggester {
-    /// Nothing given out yet of what is held.
-    pub fn new(geometry: &Geometry, held: &PieceSet, chance: &mut Chance) -> Suggester {
-        let mut given = Rarity::new(geometry.piece_count());
+    /// Knows what is held and how many others hold each piece; nothing is promised yet.
+    pub fn new(
+        geometry: &Geometry,
+        held: &PieceSet,
+        holders: impl Fn(PieceIndex) -> u16,
+        chance: &mut Chance,
+    ) -> Suggester {
+        let mut copies = Rarity::new(geometry.piece_count());
+        for piece in geometry.pieces() {
+            (0..holders(piece)).for_each(|_| copies.raise(piece));
+        }
         let mut pieces: Vec<PieceIndex> = held.iter().collect();
         chance.shuffle(&mut pieces);
-        pieces.into_iter().for_each(|piece| given.open(piece));
-        Suggester { given }
+        pieces.into_iter().for_each(|piece| copies.open(piece));
+        Suggester { copies }
     }
 
-    /// Pieces to suggest to a peer that holds `stock` and was suggested `open` already. They count as given.
-    pub fn suggest(&mut self, stock: &PieceSet, open: &[PieceIndex], chance: &mut Chance) -> Vec<PieceIndex> {
+    /// Pieces to suggest to a peer that holds `stock`, until `open_max` are open. They count as promised.
+    pub fn suggest(
+        &mut self,
+        stock: &PieceSet,
+        promises: &mut Promises,
+        open_max: usize,
+        now: Moment,
+        chance: &mut Chance,
+    ) -> Vec<PieceIndex> {
         let mut new = Vec::new();
-        while open.len() + new.len() < OPEN_MAX {
-            let fits = |piece| !stock.contains(piece) && !open.contains(&piece) && !new.contains(&piece);
-            let Some(piece) = self.given.first_that(fits, chance) else { break };
-            self.given.raise(piece);
+        while promises.open.len() < open_max && promises.given.len() < PROMISED_MAX {
+            let fits = |piece| !stock.contains(piece) && !promises.given.contains(&piece);
+            let Some(piece) = self.copies.first_that(fits, chance) else { break };
+            self.promise(piece, promises);
+            promises.open.push(piece);
+            promises.moved = now;
             new.push(piece);
         }
         new
     }
 
-    /// A piece was asked for that was not suggested.
-    pub fn was_taken(&mut self, piece: PieceIndex) {
-        self.given.raise(piece);
+    /// A peer asks for a piece that it does not hold: promised from now on, if it was not.
+    pub fn taken(&mut self, piece: PieceIndex, promises: &mut Promises, now: Moment) {
+        promises.open.retain(|open| *open != piece);
+        promises.moved = now;
+        if promises.given.len() < PROMISED_MAX {
+            self.promise(piece, promises);
+        }
+    }
+
+    fn promise(&mut self, piece: PieceIndex, promises: &mut Promises) {
+        if promises.given.insert(piece) {
+            self.copies.raise(piece);
+        }
+    }
+
+    /// A peer holds a piece from now on: a promise of it is kept.
+    pub fn gained(&mut self, piece: PieceIndex, promises: &mut Promises) {
+        self.copies.raise(piece);
+        self.end(piece, promises);
+    }
+
+    /// A peer that held this piece is gone, or has it no more.
+    pub fn lost_holder(&mut self, piece: PieceIndex) {
+        self.copies.lower(piece);
+    }
+
+    /// Takes back what was suggested and not taken up.
+    pub fn take_back(&mut self, promises: &mut Promises) {
+        for piece in std::mem::take(&mut promises.open) {
+            self.end(piece, promises);
+        }
+    }
+
+    /// A peer is gone, and every promise to it.
+    pub fn left(&mut self, promises: &mut Promises) {
+        promises.open.clear();
+        std::mem::take(&mut promises.given).into_iter().for_each(|piece| self.copies.lower(piece));
+    }
+
+    fn end(&mut self, piece: PieceIndex, promises: &mut Promises) {
+        promises.open.retain(|open| *open != piece);
+        if promises.given.remove(&piece) {
+            self.copies.lower(piece);
+        }
     }
 
     /// A piece is no longer held.
     pub fn forget(&mut self, piece: PieceIndex) {
-        self.given.close(piece);
+        self.copies.close(piece);
+    }
+
+    /// How many have it or were promised it; for checks.
+    pub fn copies(&self, piece: PieceIndex) -> u16 {
+        self.copies.count(piece)
     }
 }

@@ -3,16 +3,20 @@
 use crate::content::{Block, PieceIndex};
 use crate::ids::LinkId;
 use crate::seam::Action;
-use crate::wire::{Message, NackReason};
+use crate::time::Moment;
+use crate::wire::{Goal, Message, NackReason};
 
-use super::choker::{Changes, Standing};
+use super::choker::{Changes, Standing, TEAM_UNCHOKED_MAX, Terms, UNCHOKED_MAX};
 use super::download::numbers;
 use super::meeting::LEAVES_MAX;
 use super::session::{OWED_MAX, Session, Violation};
+use super::suggesting::OPEN;
 use super::{Suggester, Swarm, Turn, rate};
 
 /// Bytes of one peer that the shell has in hand at once: enough to keep its pipe filled while the next are chosen.
 const SERVING_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// Suggestions reach as far ahead as this part of a second at the peer's rate: what it takes to hear and to be asked.
+const AHEAD: u64 = 2;
 /// Pieces whose last receiver is remembered.
 const GIVEN_MAX: usize = 4096;
 
@@ -30,23 +34,25 @@ impl Swarm {
     /// Lets the choker look at everyone, and does as it says.
     pub(super) fn review(&mut self, turn: &mut Turn<'_>) {
         let is_seed = self.is_seed();
-        let standings: Vec<Standing> = self
-            .sessions
-            .iter()
-            .filter(|(_, session)| !session.is_guest)
-            .map(|(link, session)| {
-                let merit = if is_seed { &session.spread } else { &session.down };
-                Standing {
-                    link: *link,
-                    interested: session.it_wants,
-                    merit: merit.recent_bytes(turn.now),
-                    newcomer: session.is_newcomer(turn.now),
-                }
-            })
-            .collect();
-        let Changes { choke, unchoke } = self.choker.review(turn.now, &standings, &mut self.chance);
+        let partners = self.sessions.iter().filter(|(_, session)| !session.is_guest);
+        let standings: Vec<Standing> =
+            partners.map(|(link, session)| standing(*link, session, is_seed, turn.now)).collect();
+        let terms = Terms { deserving_max: self.deserving_max(), turn_bytes: self.turn_bytes() };
+        let Changes { choke, unchoke } = self.choker.review(turn.now, &standings, terms, &mut self.chance);
         choke.into_iter().for_each(|link| self.choke(link, turn));
         unchoke.into_iter().for_each(|link| self.unchoke(link, turn));
+    }
+
+    fn deserving_max(&self) -> usize {
+        match self.goal {
+            Some(Goal::LastPeer) => TEAM_UNCHOKED_MAX,
+            Some(Goal::Reciprocal) | None => UNCHOKED_MAX,
+        }
+    }
+
+    /// Two pieces: one to trade with, and one for what crosses on the way.
+    fn turn_bytes(&self) -> u64 {
+        self.metainfo.as_ref().map_or(0, |metainfo| 2 * u64::from(metainfo.geometry().piece_bytes()))
     }
 
     /// A choke drops what waits, each with its NACK.
@@ -84,23 +90,37 @@ impl Swarm {
     pub(super) fn note_completion(&mut self, turn: &mut Turn<'_>) {
         let (Some(metainfo), Some(picker)) = (&self.metainfo, &self.picker) else { return };
         if picker.is_complete() && self.suggester.is_none() {
-            self.suggester = Some(Suggester::new(metainfo.geometry(), picker.held(), &mut self.chance));
+            let (geometry, holders) = (metainfo.geometry(), |piece| picker.holders(piece));
+            self.suggester = Some(Suggester::new(geometry, picker.held(), holders, &mut self.chance));
             self.review(turn);
         }
     }
 
-    /// Suggests to an unchoked peer what was given out least.
-    fn suggest(&mut self, link: LinkId, turn: &mut Turn<'_>) {
-        let (Some(session), Some(suggester)) = (self.sessions.get_mut(&link), &mut self.suggester) else {
+    /// Suggests to an unchoked peer what the fewest have or were promised.
+    pub(super) fn suggest(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let (Some(session), Some(suggester), Some(metainfo)) =
+            (self.sessions.get_mut(&link), &mut self.suggester, &self.metainfo)
+        else {
             return;
         };
         let Some(stock) = session.stock.known().filter(|_| !session.we_choke) else { return };
-        session.suggestions_open.retain(|piece| !stock.contains(*piece));
-        let pieces = suggester.suggest(stock, &session.suggestions_open, &mut self.chance);
-        session.suggestions_open.extend(&pieces);
+        let ahead = session.up.rate(turn.now) / AHEAD / u64::from(metainfo.geometry().piece_bytes());
+        let open_max = usize::try_from(ahead).unwrap_or(usize::MAX).clamp(OPEN.0, OPEN.1);
+        let pieces = suggester.suggest(stock, &mut session.promises, open_max, turn.now, &mut self.chance);
         pieces
             .iter()
             .for_each(|piece| self.say(link, Message::Suggest { piece: u64::from(piece.get()) }, turn));
+    }
+
+    /// A peer that takes up none of what it was suggested is suggested something else.
+    pub(super) fn suggest_others_if_stuck(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let (Some(session), Some(suggester)) = (self.sessions.get_mut(&link), &mut self.suggester) else {
+            return;
+        };
+        if session.promises.are_stuck(turn.now) {
+            suggester.take_back(&mut session.promises);
+            self.suggest(link, turn);
+        }
     }
 
     /// A peer asks for bytes. Every request gets exactly one answer.
@@ -139,10 +159,8 @@ impl Swarm {
         let (Some(session), Some(suggester)) = (self.sessions.get_mut(&link), &mut self.suggester) else {
             return;
         };
-        if let Some(place) = session.suggestions_open.iter().position(|piece| *piece == block.piece) {
-            session.suggestions_open.remove(place);
-        } else if block.start == 0 {
-            suggester.was_taken(block.piece);
+        if session.stock.known().is_some_and(|stock| !stock.contains(block.piece)) {
+            suggester.taken(block.piece, &mut session.promises, turn.now);
         }
         self.suggest(link, turn);
     }
@@ -254,5 +272,19 @@ impl Swarm {
             None => self.say(link, Message::Leaves { piece, length: 0 }, turn),
         }
         Ok(())
+    }
+}
+
+/// A peer as the choker sees it. A seed looks at what a peer passed on of what it was given: whose uplink is full already
+/// falls behind in that, and what nobody else has goes to those who can spread it at once.
+fn standing(link: LinkId, session: &Session, is_seed: bool, now: Moment) -> Standing {
+    let recent = |meter: &rate::Meter| i64::try_from(meter.recent_bytes(now)).unwrap_or(i64::MAX);
+    let merit = if is_seed { recent(&session.spread) - recent(&session.up) } else { recent(&session.down) };
+    Standing {
+        link,
+        interested: session.it_wants,
+        merit,
+        given_bytes: session.up.total_bytes(),
+        pieces: session.stock.known().map_or(0, |stock| stock.count()),
     }
 }

@@ -8,7 +8,7 @@ mod rarity;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -51,6 +51,19 @@ pub struct Lie {
     pub giver: Giver,
     /// How many.
     pub bytes: u64,
+}
+
+/// A peer that may be asked.
+#[derive(Debug)]
+pub struct Offer<'a> {
+    /// Who.
+    pub link: LinkId,
+    /// What it holds.
+    pub stock: &'a PieceSet,
+    /// What it suggests, the oldest first; what is of no use any more is taken out.
+    pub suggested: &'a mut VecDeque<PieceIndex>,
+    /// Whether it is asked for nothing but what it suggests and what was begun with it.
+    pub is_guided: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,18 +184,25 @@ impl Picker {
         usize::from(self.holders(piece)) + usize::from(self.held.contains(piece))
     }
 
-    /// The next block to ask `link` for, at most `bytes` of it, given what it holds and suggests. It counts as asked.
+    /// The next block to ask a peer for, at most `bytes` of it. It counts as asked.
     pub fn next(
         &mut self,
-        link: LinkId,
-        stock: &PieceSet,
-        suggested: &mut Vec<PieceIndex>,
+        offer: Offer<'_>,
         bytes: u32,
         link_count: usize,
         chance: &mut Chance,
     ) -> Option<Block> {
-        self.continued(link, stock, bytes)
-            .or_else(|| self.begin(link, stock, suggested, bytes, link_count, chance))
+        self.continued(&offer, bytes).or_else(|| self.begin(offer, bytes, link_count, chance))
+    }
+
+    /// Whether everything there is is wanted.
+    pub fn wants_all(&self) -> bool {
+        self.wanted.is_full()
+    }
+
+    /// Whether some of this piece is neither here nor asked for.
+    pub fn may_ask(&self, piece: PieceIndex) -> bool {
+        self.rarity.is_open(piece) || self.free.contains(&piece)
     }
 
     /// `link` will not send `block`, or is not waited for: somebody else may be asked.
@@ -271,30 +291,35 @@ impl Picker {
     }
 
     /// A block of a half-done piece: one this peer is at already, else the one nearest its end.
-    fn continued(&mut self, link: LinkId, stock: &PieceSet, bytes: u32) -> Option<Block> {
-        let candidates = self.free.iter().copied().filter(|piece| stock.contains(*piece));
-        let piece = candidates.min_by_key(|piece| {
+    fn continued(&mut self, offer: &Offer<'_>, bytes: u32) -> Option<Block> {
+        let fits = |piece: &PieceIndex| {
+            let may = || self.begun[piece].involves(offer.link) || offer.suggested.contains(piece);
+            offer.stock.contains(*piece) && (!offer.is_guided || may())
+        };
+        let piece = self.free.iter().copied().filter(fits).min_by_key(|piece| {
             let assembly = &self.begun[piece];
-            (!assembly.involves(link), assembly.free_count())
+            (!assembly.involves(offer.link), assembly.free_count())
         })?;
-        self.take(link, piece, bytes)
+        self.take(offer.link, piece, bytes)
     }
 
     fn begin(
         &mut self,
-        link: LinkId,
-        stock: &PieceSet,
-        suggested: &mut Vec<PieceIndex>,
+        offer: Offer<'_>,
         bytes: u32,
         link_count: usize,
         chance: &mut Chance,
     ) -> Option<Block> {
+        let Offer { link, stock, suggested, is_guided } = offer;
         if self.rarity.open_count() == 0 || self.begun.len() >= self.begun_max(link_count) {
             return None;
         }
-        suggested.retain(|piece| self.rarity.is_open(*piece) && stock.contains(*piece));
-        let piece = if let Some(piece) = suggested.pop() {
+        suggested.retain(|piece| self.may_ask(*piece) && stock.contains(*piece));
+        let next = suggested.iter().position(|piece| self.rarity.is_open(*piece));
+        let piece = if let Some(piece) = next.and_then(|place| suggested.remove(place)) {
             piece
+        } else if is_guided {
+            return None;
         } else if self.held.count() < RANDOM_FIRST {
             self.rarity.any(stock, chance)?
         } else {

@@ -67,7 +67,8 @@ impl Village {
     }
 
     fn next(&mut self, link: LinkId, stock: &PieceSet, bytes: u32) -> Option<Block> {
-        let block = self.picker.next(link, stock, &mut Vec::new(), bytes, 3, &mut self.chance);
+        let offer = Offer { link, stock, suggested: &mut VecDeque::new(), is_guided: false };
+        let block = self.picker.next(offer, bytes, 3, &mut self.chance);
         self.picker.check();
         block
     }
@@ -155,7 +156,7 @@ fn half_done_pieces_are_capped() {
     let mut village = Village::of(pieces);
     let all = village.stock(0..pieces);
     let mut begun = BTreeSet::new();
-    while let Some(block) = village.picker.next(ANA, &all, &mut Vec::new(), PIECE, 3, &mut village.chance) {
+    while let Some(block) = village.next(ANA, &all, PIECE) {
         begun.insert(block.piece);
     }
     assert_eq!(begun.len() as u64, BEGUN_BYTES / u64::from(PIECE));
@@ -167,8 +168,9 @@ fn what_a_peer_suggests_is_asked_first_if_it_is_still_open() {
     let all = village.stock(0..16);
     let held = village.finish(ANA, &all);
     let wish = village.piece(if held.get() == 11 { 12 } else { 11 });
-    let mut suggested = vec![wish, held];
-    let block = village.picker.next(ANA, &all, &mut suggested, PIECE, 3, &mut village.chance);
+    let mut suggested = VecDeque::from([held, wish]);
+    let offer = Offer { link: ANA, stock: &all, suggested: &mut suggested, is_guided: false };
+    let block = village.picker.next(offer, PIECE, 3, &mut village.chance);
     assert_eq!(block.map(|block| block.piece), Some(wish));
 }
 
