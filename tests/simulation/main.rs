@@ -8,6 +8,7 @@ mod machine;
 mod mix;
 mod network;
 mod queue;
+mod spreading;
 mod stories;
 mod trace;
 mod truth;
