@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::accept::{Guest, Seats, accept};
 use super::clock::Clock;
 use super::content::{Plan, Store, StoreError};
-use super::jobs::{Done, WRITES_MAX};
+use super::disk::{Disk, Ended};
+use super::jobs::Done;
 use super::link::{INBOX_REPORTS_MAX, Link, Report, Tools};
 pub use super::listen::{listen, own_addresses};
 use super::pool::{Buffer, Pool};
@@ -74,7 +75,8 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let (inbox, mut reports) = mpsc::channel(INBOX_REPORTS_MAX);
     let (door, mut guests) = mpsc::channel(GUESTS_MAX);
-    let mut driver = Driver::new(node, desk, inbox);
+    let (disk, mut ended) = Disk::new(shares.len());
+    let mut driver = Driver::new(node, desk, inbox, disk);
     driver.open(listener, door);
     driver.add(shares);
     let mut batch = Vec::with_capacity(REPORTS_AT_ONCE_MAX);
@@ -86,6 +88,7 @@ pub async fn run(
             () = stop.cancelled(), if !driver.is_stopping() => driver.begin_stop(),
             () = driver.time_is_up() => break,
             Some(done) = driver.work.join_next() => driver.done(done),
+            Some(job) = ended.recv() => driver.ended(job),
             () = driver.clock.reach(driver.node.deadline()) => driver.deadline(),
             _ = views.tick() => driver.publish(),
             // Before the reports: they could keep it waiting for ever, it cannot them, since a seat is freed by a report.
@@ -95,7 +98,7 @@ pub async fn run(
             }
         }
     }
-    drop((reports, guests));
+    drop((reports, guests, ended));
     driver.finish().await
 }
 
@@ -114,7 +117,7 @@ struct Driver {
     door: Option<AbortHandle>,
     seats: Seats,
     dials: Arc<Semaphore>,
-    writes: Arc<Semaphore>,
+    disk: Disk,
     /// Writes, counts and checks under way, which a stop waits for.
     disk_jobs: usize,
     /// The bytes of the event that the core is answering.
@@ -129,7 +132,7 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(node: Node, mut desk: Desk, inbox: mpsc::Sender<Report>) -> Driver {
+    fn new(node: Node, mut desk: Desk, inbox: mpsc::Sender<Report>, disk: Disk) -> Driver {
         let pool = Pool::new();
         let larder = Arc::new(Larder::new(pool.clone(), inbox.clone(), desk.news.clone()));
         let seats = Seats::here();
@@ -146,7 +149,7 @@ impl Driver {
             door: None,
             seats,
             dials: Arc::new(Semaphore::new(seats.dialled)),
-            writes: Arc::new(Semaphore::new(WRITES_MAX)),
+            disk,
             disk_jobs: 0,
             hand: None,
             echoes: VecDeque::new(),
@@ -226,14 +229,9 @@ impl Driver {
             Ok(Done::Dialled { share, endpoint, guest: Some(guest) }) => {
                 self.welcome(guest, Some((share, endpoint)));
             }
-            Ok(Done::Wrote { share, block, outcome }) => {
+            Ok(Done::Settled { share, outcome }) => {
                 self.disk_jobs -= 1;
-                let done = self.unless_failed(outcome).is_some();
-                self.tell(Event::Wrote { share, block, done });
-            }
-            Ok(Done::Kept { share, outcome }) => {
-                self.disk_jobs -= 1;
-                self.kept(share, outcome);
+                self.settled(share, outcome);
             }
             Ok(Done::Prepared { share, outcome }) => {
                 self.disk_jobs -= 1;
@@ -243,6 +241,18 @@ impl Driver {
                 let banned = prepared.banned;
                 self.tell(Event::Prepared { share, held: prepared.held, wanted, banned });
             }
+        }
+    }
+
+    /// Takes what became of a disk job.
+    fn ended(&mut self, ended: Ended) {
+        self.disk_jobs -= 1;
+        match ended {
+            Ended::Wrote { share, block, outcome } => {
+                let done = self.unless_failed(outcome).is_some();
+                self.tell(Event::Wrote { share, block, done });
+            }
+            Ended::Counted { share, whole } => self.counted(share, whole),
         }
     }
 

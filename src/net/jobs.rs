@@ -5,20 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::accept::Guest;
 use super::content::{Plan, Store, StoreError};
 use super::dial::dial;
 use super::offload::offload;
-use super::pool::Buffer;
-use crate::content::{Block, Metainfo, PieceIndex, PieceSet};
+use crate::content::{FileIndex, Metainfo, PieceSet};
 use crate::ids::{Endpoint, ShareId};
 use crate::seam::Ban;
 
-/// Writes under way at once; the pool bounds how many wait.
-pub(crate) const WRITES_MAX: usize = 4;
 /// How far a check goes on before it is told of again.
 const CHECK_STEP_BYTES: u64 = 1024 * 1024;
 
@@ -32,10 +29,8 @@ pub(crate) enum Done {
     Task,
     /// Of a dial; no guest where it came to nothing.
     Dialled { share: ShareId, endpoint: Endpoint, guest: Option<Guest> },
-    /// Of a write.
-    Wrote { share: ShareId, block: Block, outcome: Result<(), StoreError> },
-    /// Of the pieces counted; whether the share now stands in its place.
-    Kept { share: ShareId, outcome: Result<bool, StoreError> },
+    /// Of whole files; whether the share now stands in its place.
+    Settled { share: ShareId, outcome: Result<bool, StoreError> },
     /// Of a download's beginning.
     Prepared { share: ShareId, outcome: Result<Prepared, StoreError> },
 }
@@ -58,26 +53,13 @@ pub(crate) async fn connect(share: ShareId, endpoint: Endpoint, seat: Option<Own
     Done::Dialled { share, endpoint, guest }
 }
 
-/// Writes `bytes`; their room in the pool is free again when that is done.
-pub(crate) async fn write(
-    store: Arc<Store>,
-    share: ShareId,
-    block: Block,
-    bytes: Buffer,
-    writes: Arc<Semaphore>,
-) -> Done {
-    let _permit = writes.acquire().await.expect("never closed");
-    let outcome = offload(move || store.write(block, &bytes)).await;
-    Done::Wrote { share, block, outcome }
-}
-
-/// Counts `pieces`, in order.
-pub(crate) async fn keep(store: Arc<Store>, share: ShareId, pieces: Vec<PieceIndex>) -> Done {
+/// Moves whole files into their place.
+pub(crate) async fn settle(store: Arc<Store>, share: ShareId, files: Vec<FileIndex>) -> Done {
     let work = move || {
-        pieces.into_iter().try_for_each(|piece| store.keep(piece))?;
+        store.move_into_place(&files)?;
         Ok(store.is_finished())
     };
-    Done::Kept { share, outcome: offload(work).await }
+    Done::Settled { share, outcome: offload(work).await }
 }
 
 /// Keeps a ban with the download. One that cannot be written still holds in this life.

@@ -4,6 +4,7 @@ mod accept;
 mod clock;
 pub mod content;
 mod dial;
+mod disk;
 pub mod driver;
 mod jobs;
 mod link;

@@ -17,6 +17,8 @@ const IDLE_BYTES_MAX: usize = POOL_BYTES_MAX;
 const IDLE_BESIDE_NEW_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Smaller buffers are not worth telling apart.
 const CLASS_BYTES_MIN: usize = 16 * 1024;
+/// The most payloads that are held at once.
+pub(crate) const BUFFERS_MAX: usize = POOL_BYTES_MAX / CLASS_BYTES_MIN;
 
 /// Lends buffers; a clone lends from the same stock.
 #[derive(Clone, Debug)]

@@ -14,7 +14,8 @@ pub(crate) struct Shelf {
     pub(crate) is_download: bool,
     /// Whether every wanted file stands in its place.
     pub(crate) is_finished: bool,
-    is_keeping: bool,
+    /// Whether pieces are being counted, or what they made whole is being moved.
+    pub(crate) is_keeping: bool,
     /// At most the pieces of the share.
     verified: Vec<PieceIndex>,
 }
@@ -43,11 +44,5 @@ impl Shelf {
         }
         self.is_keeping = true;
         Some(std::mem::take(&mut self.verified))
-    }
-
-    /// The job ended.
-    pub(crate) fn kept(&mut self, is_finished: bool) {
-        self.is_keeping = false;
-        self.is_finished = is_finished;
     }
 }

@@ -1,9 +1,10 @@
 //! Does what the core orders: each action is begun here and waited for elsewhere.
 
 use super::Driver;
-use crate::content::Block;
+use crate::content::{Block, FileIndex};
 use crate::ids::{Endpoint, LinkId, ShareId};
 use crate::net::content::StoreError;
+use crate::net::disk::Job;
 use crate::net::jobs;
 use crate::net::link::Letter;
 use crate::net::shelf::Shelf;
@@ -80,22 +81,34 @@ impl Driver {
         let bytes = self.hand.take().expect("the core writes what it was just given, once");
         let store = self.shelf(share).store.clone();
         self.disk_jobs += 1;
-        self.work.spawn(jobs::write(store, share, block, bytes, self.writes.clone()));
+        self.disk.begin(Job::Write { share, store, block, bytes }, &mut self.work);
     }
 
-    /// Counts the pieces that wait, unless that is being done.
+    /// Counts the pieces that wait, unless those before them are being counted or moved.
     fn keep_on(&mut self, share: ShareId) {
         let shelf = self.shelf(share);
         let store = shelf.store.clone();
         if let Some(pieces) = shelf.next_job() {
             self.disk_jobs += 1;
-            self.work.spawn(jobs::keep(store, share, pieces));
+            self.disk.begin(Job::Count { share, store, pieces }, &mut self.work);
         }
     }
 
-    pub(super) fn kept(&mut self, share: ShareId, outcome: Result<bool, StoreError>) {
+    /// Moves the files that became whole by what was counted.
+    pub(super) fn counted(&mut self, share: ShareId, whole: Vec<FileIndex>) {
+        if whole.is_empty() {
+            self.shelf(share).is_keeping = false;
+            return self.keep_on(share);
+        }
+        let store = self.shelf(share).store.clone();
+        self.disk_jobs += 1;
+        self.work.spawn(jobs::settle(store, share, whole));
+    }
+
+    pub(super) fn settled(&mut self, share: ShareId, outcome: Result<bool, StoreError>) {
         if let Some(is_finished) = self.unless_failed(outcome) {
-            self.shelf(share).kept(is_finished);
+            let shelf = self.shelf(share);
+            (shelf.is_keeping, shelf.is_finished) = (false, is_finished);
             self.keep_on(share);
         }
     }

@@ -68,6 +68,7 @@ impl Driver {
         let by = self.stopped.unwrap_or_else(Instant::now) + STOP_MAX;
         self.tools.cut.cancel();
         self.work.abort_all();
+        self.disk.close();
         let ends = async { while self.work.join_next().await.is_some() {} };
         if timeout_at(by, ends).await.is_err() {
             self.work.detach_all(); // a disk that does not answer: the thread in it ends when it does

@@ -166,18 +166,22 @@ impl Store {
         Ok(self.handles.put(file, begun))
     }
 
-    /// Counts a piece whose every byte is verified and written. A file whose last piece this is is synced and moved into
-    /// place, small files in groups: at the latest when the last one wanted is kept, or at `flush`.
+    /// Counts a piece whose every byte is verified and written, and gives the files that are to be moved into place now:
+    /// the one whose last piece this is; small ones in groups, at the latest when the last one wanted is whole.
+    pub fn count(&self, piece: PieceIndex) -> Vec<FileIndex> {
+        let geometry = self.metainfo.geometry();
+        let mut ledger = self.ledger();
+        if !ledger.keep(geometry, piece) {
+            return Vec::new();
+        }
+        let file = geometry.place(piece).0;
+        ledger.complete(file, self.metainfo.file(file).length)
+    }
+
+    /// Counts a piece and moves what is then to be moved.
     pub fn keep(&self, piece: PieceIndex) -> Result<(), StoreError> {
-        let group = {
-            let mut ledger = self.ledger();
-            if !ledger.keep(self.metainfo.geometry(), piece) {
-                return Ok(());
-            }
-            let file = self.metainfo.geometry().place(piece).0;
-            ledger.complete(file, self.metainfo.file(file).length)
-        };
-        self.move_into_place(&group)
+        let files = self.count(piece);
+        self.move_into_place(&files)
     }
 
     /// Syncs and moves what is complete and still waits for its group.

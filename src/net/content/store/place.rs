@@ -15,7 +15,7 @@ use crate::net::content::beneath::{Standing, local, stands};
 
 impl Store {
     /// Syncs and moves these whole files; when nothing wanted is left, finishes the download.
-    pub(super) fn move_into_place(&self, files: &[FileIndex]) -> Result<(), StoreError> {
+    pub fn move_into_place(&self, files: &[FileIndex]) -> Result<(), StoreError> {
         files.chunks(GROUP_FILES_MAX).try_for_each(|group| self.move_group(group))?;
         let is_last = {
             let ledger = self.ledger();
