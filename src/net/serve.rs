@@ -46,11 +46,14 @@ impl Larder {
     }
 
     /// The bytes of a part of a block; none when they cannot be read.
-    pub(crate) async fn part(&self, share: ShareId, store: Arc<Store>, block: Block) -> Option<Buffer> {
+    pub(crate) async fn part(&self, share: ShareId, store: &Arc<Store>, block: Block) -> Option<Buffer> {
         let mut bytes = self.pool.spare(block.length);
+        if store.read_at_hand(block, &mut bytes) {
+            return Some(bytes);
+        }
         let from = store.clone();
         let read = self.offload(move || from.read(block, &mut bytes).map(|()| bytes)).await;
-        self.unless_fault(share, &store, read).await
+        self.unless_fault(share, store, read).await
     }
 
     /// The digest of each leaf of `piece`; empty when it cannot be read.

@@ -127,6 +127,22 @@ impl Beneath {
     }
 }
 
+/// Opens a file beneath `dir` if the system has all of its path in memory; none says no more than that.
+#[cfg(target_os = "linux")]
+pub(super) fn open_at_hand(dir: &Dir, path: &Path, writing: bool) -> Option<File> {
+    use rustix::fs::{Mode, ResolveFlags, openat2};
+    let access = if writing { OFlags::RDWR } else { OFlags::RDONLY };
+    let flags = access | PLAIN | OFlags::CLOEXEC;
+    let within = ResolveFlags::BENEATH | ResolveFlags::CACHED;
+    openat2(dir, path, flags, Mode::empty(), within).ok().map(File::from)
+}
+
+/// Nobody can tell.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn open_at_hand(_dir: &Dir, _path: &Path, _writing: bool) -> Option<File> {
+    None
+}
+
 /// What stands in `dir` under this one name.
 pub(super) fn stands(dir: &Dir, name: &Path) -> io::Result<Standing> {
     let data = match dir.symlink_metadata(name) {
@@ -142,10 +158,12 @@ pub(super) fn stands(dir: &Dir, name: &Path) -> io::Result<Standing> {
     })
 }
 
-/// `options` that follow no link in the last place, and do not wait for the other end of a pipe.
+/// Follows no link in the last place, and does not wait for the other end of a pipe.
+const PLAIN: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK);
+
+/// `options` as [`PLAIN`] says.
 pub(super) fn plain(options: &mut OpenOptions) -> &OpenOptions {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    options.custom_flags(flags.bits().cast_signed())
+    options.custom_flags(PLAIN.bits().cast_signed())
 }
 
 /// Names as this system writes them: changed only where it cannot hold them.

@@ -2,7 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(target_os = "linux")]
+use std::io::IoSliceMut;
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::content::FileIndex;
@@ -14,10 +18,30 @@ const HANDLES_MAX: usize = 24;
 #[derive(Debug)]
 pub(super) struct Handle {
     pub(super) file: File,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nobody can tell there"))]
+    is_memory: OnceLock<bool>,
     seen: Mutex<Instant>,
 }
 
 impl Handle {
+    /// Fills `bytes` from byte `at` on, if that needs no disk; false says no more than that.
+    #[cfg(target_os = "linux")]
+    pub(super) fn read_at_hand(&self, bytes: &mut [u8], at: u64) -> bool {
+        use rustix::io::{ReadWriteFlags, preadv2};
+        if *self.is_memory.get_or_init(|| is_memory(&self.file)) {
+            return self.file.read_exact_at(bytes, at).is_ok();
+        }
+        let wanted = bytes.len();
+        let read = preadv2(&self.file, &mut [IoSliceMut::new(bytes)], at, ReadWriteFlags::NOWAIT);
+        read.is_ok_and(|count| count == wanted)
+    }
+
+    /// Nobody can tell.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn read_at_hand(&self, _bytes: &mut [u8], _at: u64) -> bool {
+        false
+    }
+
     /// When its path was last seen to lead to it.
     pub(super) fn seen(&self) -> MutexGuard<'_, Instant> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
@@ -43,22 +67,34 @@ impl Handles {
 
     /// Keeps `opened` for later, in place of an older handle of `file`.
     pub(super) fn put(&self, file: FileIndex, opened: File) -> Arc<Handle> {
-        let handle = Arc::new(Handle { file: opened, seen: Mutex::new(Instant::now()) });
+        let handle =
+            Arc::new(Handle { file: opened, is_memory: OnceLock::new(), seen: Mutex::new(Instant::now()) });
         let mut open = self.lock();
-        open.retain(|(of, _)| *of != file);
-        if open.len() == HANDLES_MAX {
-            open.pop_front();
-        }
+        let older = open.iter().position(|(of, _)| *of == file).or((open.len() == HANDLES_MAX).then_some(0));
+        let closed = older.and_then(|at| open.remove(at));
         open.push_back((file, handle.clone()));
+        drop(open);
+        drop(closed); // which may wait for a disk
         handle
     }
 
     /// Closes the handle of `file` once nobody uses it.
     pub(super) fn forget(&self, file: FileIndex) {
-        self.lock().retain(|(of, _)| *of != file);
+        let mut open = self.lock();
+        let closed = open.iter().position(|(of, _)| *of == file).and_then(|at| open.remove(at));
+        drop(open);
+        drop(closed);
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(FileIndex, Arc<Handle>)>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether `file` lies in memory and never waits for a disk: a file system that does not know NOWAIT.
+#[cfg(target_os = "linux")]
+fn is_memory(file: &File) -> bool {
+    /// `TMPFS_MAGIC` of the system's `linux/magic.h`.
+    const TMPFS: u64 = 0x0102_1994;
+    rustix::fs::fstatfs(file).is_ok_and(|system| u64::try_from(system.f_type) == Ok(TMPFS))
 }

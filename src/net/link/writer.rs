@@ -101,7 +101,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     async fn block(&mut self, share: ShareId, store: Arc<Store>, block: Block) -> io::Result<()> {
         let mut sent = false;
         for part in Larder::parts(block) {
-            match self.larder.part(share, store.clone(), part).await {
+            match self.larder.part(share, &store, part).await {
                 Some(bytes) => {
                     if !sent {
                         let (piece, start) = (block.piece.get().into(), block.start.into());

@@ -3,14 +3,15 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::Store;
 use super::ledger::Place;
+use super::{Store, room};
 use crate::content::{Block, FileIndex};
-use crate::net::content::beneath::{Standing, stands};
+use crate::net::content::beneath::{Standing, open_at_hand, stands};
 use crate::net::content::handles::Handle;
 use crate::net::content::stamp::Stamp;
 
@@ -58,6 +59,32 @@ impl Store {
             outcome = self.read_at(file, place_now, at, bytes);
         }
         outcome.map_err(|error| self.lose(file, error))
+    }
+
+    /// Fills `bytes` as [`Store::read`] does if nothing need be waited for; false says no more than that.
+    pub fn read_at_hand(&self, block: Block, bytes: &mut [u8]) -> bool {
+        let (file, start) = self.metainfo.geometry().place(block.piece);
+        // Held while a file is moved, which may last.
+        let Ok(place) = self.ledger.try_lock().map(|ledger| ledger.place(file)) else { return false };
+        let Some(handle) = self.handles.get(file).or_else(|| self.open_at_hand(file, place)) else {
+            return false;
+        };
+        let is_believed = !matches!(place, Place::Final(_)) || handle.seen().elapsed() < BELIEVED;
+        is_believed
+            && handle.read_at_hand(bytes, start + u64::from(block.start))
+            && self.check(file, place, &handle).is_ok()
+    }
+
+    fn open_at_hand(&self, file: FileIndex, place: Place) -> Option<Arc<Handle>> {
+        let opened = match (place, &self.download) {
+            (Place::Final(verified), _) => {
+                let opened = open_at_hand(self.base.dir(), &self.below_base(file), false)?;
+                Some(opened).filter(|opened| Stamp::of(opened).is_ok_and(|stamp| stamp == verified))
+            }
+            (_, Some(download)) => open_at_hand(download.room.partial(), &room::name(file), true),
+            _ => None,
+        };
+        Some(self.handles.put(file, opened?))
     }
 
     fn read_at(&self, file: FileIndex, place: Place, at: u64, bytes: &mut [u8]) -> io::Result<()> {
