@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
 
@@ -34,7 +34,11 @@ impl Store {
         }
         // A move that is lost with the power leaves the file, synced, in the room: it is moved again. So the folders
         // are synced but once, in the end.
-        group.iter().try_for_each(|file| self.move_file(*file))
+        let mut group: Vec<(PathBuf, FileIndex)> =
+            group.iter().map(|file| (self.below_base(*file), *file)).collect();
+        group.sort_unstable();
+        let mut folder = None;
+        group.iter().try_for_each(|(to, file)| self.move_file(*file, to, &mut folder))
     }
 
     /// Sees that the file is there, as executable as it should be and, if it is `alone`, on the disk.
@@ -56,7 +60,13 @@ impl Store {
         seal().map_err(|error| room.failed_file("cannot sync", file, error))
     }
 
-    fn move_file(&self, file: FileIndex) -> Result<(), StoreError> {
+    /// Moves `file` to `to`, seen from the base; `folder` is the one that the file before went to.
+    fn move_file<'a>(
+        &self,
+        file: FileIndex,
+        to: &'a Path,
+        folder: &mut Option<(&'a Path, Dir)>,
+    ) -> Result<(), StoreError> {
         let download = self.download();
         let stamp = match download.room.look(file)? {
             Some((stamp, _)) if stamp.bytes == self.metainfo.file(file).length => stamp,
@@ -65,18 +75,21 @@ impl Store {
                 return Err(download.room.failed_file("cannot move", file, gone));
             }
         };
-        let to = self.below_base(file);
-        let folder = self.base.make_folder(to.parent().unwrap_or(Path::new("")))?;
+        let parent = to.parent().unwrap_or(Path::new(""));
+        let (_, folder) = match folder.take().filter(|(of, _)| *of == parent) {
+            Some(same) => folder.insert(same),
+            None => folder.insert((parent, self.base.make_folder(parent)?)),
+        };
         let name = Path::new(to.file_name().expect("a file has a name"));
         // Held from one to the other: a reader that looks again must not find it in neither place.
         let mut ledger = self.ledger();
         if ledger.place(file) != Place::Complete {
             return Ok(()); // lost meanwhile: its pieces are fetched again
         }
-        let moved = rename(download.room.partial(), &room::name(file), &folder, name, download.force);
+        let moved = rename(download.room.partial(), &room::name(file), folder, name, download.force);
         moved.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => StoreError::WouldOverwrite { path: self.base.shown(&to) },
-            _ => StoreError::Io { doing: "cannot move into place", path: self.base.shown(&to), error },
+            io::ErrorKind::AlreadyExists => StoreError::WouldOverwrite { path: self.base.shown(to) },
+            _ => StoreError::Io { doing: "cannot move into place", path: self.base.shown(to), error },
         })?;
         ledger.stand(self.metainfo.geometry(), file, stamp);
         drop(ledger);
