@@ -109,6 +109,9 @@ impl Driver {
         if let Some(is_finished) = self.unless_failed(outcome) {
             let shelf = self.shelf(share);
             (shelf.is_keeping, shelf.is_finished) = (false, is_finished);
+            if is_finished {
+                self.publish(); // whoever waits for it need not wait for the next view
+            }
             self.keep_on(share);
         }
     }
