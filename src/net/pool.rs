@@ -9,12 +9,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::wire::PAYLOAD_BYTES_MAX;
 
 /// Bytes of received payloads that one process holds at most, from before they are read until they are written.
-pub(crate) const POOL_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(crate) const POOL_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of buffers kept for use again: all that were ever lent at once, since an allocator that gets them back from
 /// many threads keeps several times as much.
 const IDLE_BYTES_MAX: usize = POOL_BYTES_MAX;
 /// Bytes of them that may lie there while others have to be made.
-const IDLE_BESIDE_NEW_BYTES_MAX: usize = 4 * 1024 * 1024;
+const IDLE_BESIDE_NEW_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Smaller buffers are not worth telling apart.
 const CLASS_BYTES_MIN: usize = 16 * 1024;
 /// The most payloads that are held at once.
@@ -151,7 +151,7 @@ mod tests {
     async fn a_full_pool_lends_again_once_a_buffer_came_back() {
         let pool = Pool::new();
         let mut lent = Vec::new();
-        for _ in 0..16 {
+        for _ in 0..8 {
             lent.push(pool.reserve(MIB).await);
         }
         let second = std::time::Duration::from_secs(1);
