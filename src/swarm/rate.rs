@@ -14,33 +14,33 @@ const RATE_SLOTS: u32 = 8;
 
 const _: () = assert!(SLOT.as_millis() * SLOTS as u128 == MEMORY.as_millis());
 
-/// Bytes of the last 20 s, in slots of a quarter second.
-#[derive(Clone, Debug)]
+/// Bytes of the last 20 s, in slots of a quarter second. Has slots only once it counted something: of two hundred links
+/// few exchange blocks, and what the others cost is what a large swarm costs.
+#[derive(Clone, Debug, Default)]
 pub struct Meter {
-    slots: [u64; SLOTS],
+    slots: Option<Box<[u32; SLOTS]>>,
     newest: u64,
-    began: Option<Moment>,
+    began: Moment,
     total_bytes: u64,
-}
-
-impl Default for Meter {
-    fn default() -> Meter {
-        Meter { slots: [0; SLOTS], newest: 0, began: None, total_bytes: 0 }
-    }
 }
 
 impl Meter {
     /// Counts `bytes` that just passed.
     pub fn add(&mut self, now: Moment, bytes: u64) {
         let slot = slot_of(now);
+        let slots = self.slots.get_or_insert_with(|| {
+            self.began = now;
+            Box::new([0; SLOTS])
+        });
         let idle = slot.saturating_sub(self.newest).min(SLOTS as u64);
         for step in 1..=idle {
-            self.slots[index(self.newest + step)] = 0;
+            slots[index(self.newest + step)] = 0;
         }
         self.newest = self.newest.max(slot);
-        self.slots[index(self.newest)] += bytes;
+        let current = &mut slots[index(self.newest)];
+        // No link brings 4 GiB in a quarter second.
+        *current = current.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
         self.total_bytes += bytes;
-        self.began.get_or_insert(now);
     }
 
     /// Bytes since the beginning.
@@ -55,18 +55,18 @@ impl Meter {
 
     /// Bytes a second over the last two seconds, or since the beginning where that is shorter.
     pub fn rate(&self, now: Moment) -> u64 {
-        let Some(began) = self.began else { return 0 };
         let bytes = self.sum(now, u64::from(RATE_SLOTS));
         let into_slot = Duration::from_micros(now.micros() % micros(SLOT));
         let window = SLOT * (RATE_SLOTS - 1) + into_slot;
-        let span = window.min(now.since(began)).max(SLOT);
+        let span = window.min(now.since(self.began)).max(SLOT);
         bytes * 1_000_000 / micros(span)
     }
 
     fn sum(&self, now: Moment, slots: u64) -> u64 {
+        let Some(kept) = &self.slots else { return 0 };
         let current = slot_of(now);
         let oldest = (current + 1).saturating_sub(slots);
-        (oldest..=current.min(self.newest)).map(|slot| self.slots[index(slot)]).sum()
+        (oldest..=current.min(self.newest)).map(|slot| u64::from(kept[index(slot)])).sum()
     }
 }
 
