@@ -2,16 +2,19 @@
 
 mod network;
 mod outcome;
+mod plot;
 mod probe;
 mod queue;
 mod scenario;
 mod share;
+mod validate;
 mod weight;
 mod world;
 
 use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use outcome::Outcome;
@@ -29,6 +32,10 @@ struct Line {
 enum Command {
     /// Plays a scenario for each number of peers and prints a table
     Run(Run),
+    /// Plays what was measured on real networks and prints the model's error
+    Validate(Validate),
+    /// Draws the runs of a file that `run --json` wrote
+    Plot(Plot),
 }
 
 #[derive(Args)]
@@ -46,9 +53,39 @@ struct Run {
     json: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct Validate {
+    /// Lines of JSON with n, up, down, seed_up, delay, ratio and seed_copies
+    measured: PathBuf,
+    /// Only contenders whose name contains this
+    #[arg(long, default_value = "minibit", value_name = "NAME")]
+    contender: String,
+    #[command(flatten)]
+    scenario: Scenario,
+}
+
+#[derive(Args)]
+struct Plot {
+    /// Lines of JSON
+    runs: PathBuf,
+    /// Where the picture goes
+    #[arg(long, default_value = "benches/scale/completion.svg", value_name = "FILE")]
+    out: PathBuf,
+}
+
 fn main() -> anyhow::Result<()> {
     match Line::parse().command {
         Command::Run(run) => play_all(&run),
+        Command::Validate(it) => {
+            print!("{}", validate::validate(&it.measured, &it.contender, &it.scenario)?);
+            Ok(())
+        }
+        Command::Plot(it) => {
+            let runs = std::fs::read_to_string(&it.runs)
+                .with_context(|| format!("cannot read {}", it.runs.display()))?;
+            std::fs::write(&it.out, plot::draw(&runs)?)
+                .with_context(|| format!("cannot write {}", it.out.display()))
+        }
     }
 }
 

@@ -167,6 +167,11 @@ impl<F> Network<F> {
         self.lines[index(machine)].sent_bytes
     }
 
+    /// Bytes that left all machines, headers included.
+    pub fn all_sent_bytes(&self) -> u64 {
+        self.lines.iter().map(|line| line.sent_bytes).sum()
+    }
+
     /// Says a frame of so many bytes.
     pub fn send<T: From<Due<F>>>(&mut self, queue: &mut Queue<T>, lane: LaneId, bytes: u64, frame: F) {
         let it = &mut self.lanes[index(lane)];
