@@ -1,6 +1,11 @@
 //! How many bytes a message is on the wire, without writing the frequent ones.
 
-use minibit::wire::{Message, encode};
+use std::net::IpAddr;
+
+use minibit::wire::{Message, PeerAddress, encode};
+
+/// The encoder cuts longer lists.
+const LISTED_MAX: usize = 200;
 
 /// Bytes of the line of `message`, LF included; its payload apart.
 pub fn line_bytes(message: &Message) -> u64 {
@@ -13,12 +18,27 @@ pub fn line_bytes(message: &Message) -> u64 {
             let numbers: u64 = runs.iter().map(|run| 3 + digits(run[0]) + digits(run[1])).sum();
             r#"{"tipo":"ESTOQUE","novos":[]}"#.len() as u64 + 1 + commas + numbers
         }
+        Message::PeerList(peers)
+            if peers.len() <= LISTED_MAX && peers.iter().all(|peer| peer.ip.is_ipv4()) =>
+        {
+            let commas = peers.len().saturating_sub(1) as u64;
+            let entries: u64 = peers.iter().map(address).sum();
+            r#"{"tipo":"LISTA_PEERS","peers":[]}"#.len() as u64 + 1 + commas + entries
+        }
         _ => {
             let mut line = Vec::new();
             encode(message, &mut line);
             line.len() as u64
         }
     }
+}
+
+/// An IPv4 address in a list.
+fn address(peer: &PeerAddress) -> u64 {
+    let IpAddr::V4(ip) = peer.ip else { return 0 };
+    let numbers: u64 = ip.octets().into_iter().map(|octet| digits(u64::from(octet))).sum();
+    let frame = r#"{"id":"","ip":"...","porta":}"#.len() + 40;
+    frame as u64 + numbers + digits(u64::from(peer.port))
 }
 
 fn range(tipo: &str, piece: u64, start: u64, length: u64) -> u64 {
@@ -46,6 +66,11 @@ mod tests {
             for runs in 0..20 {
                 messages.push(Message::Stock { all: None, more: Some(vec![[number, number + 90]; runs]) });
             }
+        }
+        for count in [0, 1, 2, 200] {
+            let ip = IpAddr::from([10, 0, 200, 3]);
+            let peer = |port| PeerAddress { id: minibit::ids::PeerId([7; 20]), ip, port };
+            messages.push(Message::PeerList((1..=count).map(|n| peer(n * 97)).collect()));
         }
         for message in messages {
             let mut line = Vec::new();

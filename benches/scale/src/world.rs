@@ -28,6 +28,10 @@ const PORT: u16 = 7070;
 /// The first machine's address; the others follow.
 const FIRST_ADDRESS: u32 = 0x0a00_0001;
 
+/// How often a run says how far it is, and after how many happenings it looks at the clock.
+const SAY_AFTER: Duration = Duration::from_secs(10);
+const LOOK_AFTER: u64 = 1 << 16;
+
 /// Something under way on a lane.
 #[derive(Clone, Debug)]
 pub enum Frame {
@@ -365,16 +369,23 @@ impl World {
         }
     }
 
-    /// Plays until every peer has everything, at most so long; how long it took.
-    pub fn run(&mut self, end: Micros) -> Micros {
+    /// Plays until every peer has everything, at most so long. Says how far it is where that takes long.
+    pub fn run(&mut self, end: Micros) {
+        let (mut happenings, mut said) = (0_u64, Instant::now());
         while self.incomplete > 0 {
             let Some(happening) = self.queue.next(end) else { break };
             self.happen(happening);
+            happenings += 1;
+            if happenings.is_multiple_of(LOOK_AFTER) && said.elapsed() >= SAY_AFTER {
+                said = Instant::now();
+                let at = Duration::from_micros(self.queue.now());
+                let peers = self.machines.len() - 1;
+                eprintln!("at {at:.1?}: {} of {peers} complete", peers - self.incomplete);
+            }
         }
         (0..self.machines.len()).for_each(|machine| {
             self.count_up(u32::try_from(machine).expect("fewer than 2^32 machines"));
         });
-        self.queue.now()
     }
 }
 
