@@ -2,7 +2,9 @@
 //!
 //! Knows no blocks. What it keeps sits behind these few calls, so that another keeper could stand in its place.
 
-use std::collections::BTreeMap;
+mod roll;
+
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use crate::ids::{LinkId, PeerId};
 use crate::scope::Scope;
 use crate::time::Moment;
 use crate::wire::PeerAddress;
+
+use roll::Roll;
 
 /// Addresses kept of one share; the one not heard for longest gives way.
 pub const ENTRIES_MAX: usize = 131_072;
@@ -33,6 +37,16 @@ struct Entry {
     link: Option<LinkId>,
 }
 
+impl Entry {
+    fn place(&self) -> (IpAddr, u16) {
+        (self.address.ip, self.address.port)
+    }
+
+    fn age(&self) -> Age {
+        (self.link.is_some(), self.heard, self.place())
+    }
+}
+
 /// Somebody who is linked, dialled or not.
 #[derive(Clone, Copy, Debug)]
 struct Member {
@@ -50,25 +64,30 @@ pub struct Welcome {
     pub news: Vec<(LinkId, PeerAddress)>,
 }
 
-/// The register. Invariant: `places[place]` is where in `entries` that place stands.
+/// The register. Nothing it does for one registration or list grows with the share.
+///
+/// Invariant: `ages` has each entry once, who is gone before who is linked, each by when it was heard.
 #[derive(Debug)]
 pub struct Register {
     own_hosts: Vec<IpAddr>,
-    entries: Vec<Entry>,
-    places: BTreeMap<(IpAddr, u16), usize>,
-    members: BTreeMap<LinkId, Member>,
+    entries: Roll<(IpAddr, u16), Entry>,
+    ages: BTreeSet<Age>,
+    members: Roll<LinkId, Member>,
     relist: Moment,
     chance: Chance,
 }
+
+/// Whether it is linked, when it was heard, and where it is dialled.
+type Age = (bool, Moment, (IpAddr, u16));
 
 impl Register {
     /// Nobody in it. Peers on this machine, seen from loopback, are given out at `own_hosts`.
     pub fn new(own_hosts: Vec<IpAddr>, now: Moment, chance: Chance) -> Register {
         Register {
             own_hosts,
-            entries: Vec::new(),
-            places: BTreeMap::new(),
-            members: BTreeMap::new(),
+            entries: Roll::new(),
+            ages: BTreeSet::new(),
+            members: Roll::new(),
             relist: now.after(RELIST),
             chance,
         }
@@ -76,27 +95,25 @@ impl Register {
 
     /// Somebody registered: seen at `ip`, accepting at `port` (0 = nowhere).
     pub fn join(&mut self, now: Moment, link: LinkId, id: PeerId, ip: IpAddr, port: u16) -> Welcome {
-        let place = (ip, port);
         let list = self.list_for(id, ip);
-        self.members.insert(link, Member { id, place, told: list.len() });
-        let is_news = port != 0
-            && self.enter(Entry { address: PeerAddress { id, ip, port }, heard: now, link: Some(link) });
-        let news = if is_news { self.news_of(place, link) } else { Vec::new() };
+        self.members.insert(link, Member { id, place: (ip, port), told: list.len() });
+        let address = PeerAddress { id, ip, port };
+        let is_news = port != 0 && self.enter(Entry { address, heard: now, link: Some(link) });
+        let news = if is_news { self.news_of(address, link) } else { Vec::new() };
         Welcome { list, news }
     }
 
     /// A link is gone. A peer that said goodbye is forgotten, another stays for a while.
     pub fn leave(&mut self, now: Moment, link: LinkId, said_goodbye: bool) {
-        let Some(member) = self.members.remove(&link) else { return };
-        let Some(index) = self.places.get(&member.place).copied() else { return };
-        let entry = &mut self.entries[index];
-        if entry.link != Some(link) {
+        let Some(member) = self.members.remove(link) else { return };
+        let Some(entry) = self.entries.get(member.place).copied().filter(|entry| entry.link == Some(link))
+        else {
             return;
-        }
-        entry.link = None;
-        entry.heard = now;
+        };
         if said_goodbye {
-            self.strike(index);
+            self.strike(member.place);
+        } else {
+            self.enter(Entry { heard: now, link: None, ..entry });
         }
     }
 
@@ -106,18 +123,14 @@ impl Register {
             return Vec::new();
         }
         self.relist = now.after(RELIST);
-        let gone = |entry: &Entry| entry.link.is_none() && now.since(entry.heard) >= TIME_TO_LIVE;
-        for index in (0..self.entries.len()).rev() {
-            if gone(&self.entries[index]) {
-                self.strike(index);
-            }
+        while let Some((false, heard, place)) = self.ages.first().copied()
+            && now.since(heard) >= TIME_TO_LIVE
+        {
+            self.strike(place);
         }
-        let few: Vec<(LinkId, Member)> = self
-            .members
-            .iter()
-            .filter(|(_, member)| member.told < FEW)
-            .map(|(link, member)| (*link, *member))
-            .collect();
+        let few = self.members.iter().filter(|(_, member)| member.told < FEW);
+        let mut few: Vec<(LinkId, Member)> = few.map(|(link, member)| (link, *member)).collect();
+        few.sort_unstable_by_key(|(link, _)| *link);
         let lists = few.into_iter().map(|(link, member)| (link, self.list_for(member.id, member.place.0)));
         lists.filter(|(_, list)| !list.is_empty()).collect()
     }
@@ -134,71 +147,60 @@ impl Register {
 
     /// Adds an entry or renews it. True if its place was not known.
     fn enter(&mut self, entry: Entry) -> bool {
-        let place = (entry.address.ip, entry.address.port);
-        if let Some(index) = self.places.get(&place).copied() {
-            self.entries[index] = entry;
-            return false;
+        let place = entry.place();
+        let known = self.entries.insert(place, entry);
+        if let Some(known) = known {
+            self.ages.remove(&known.age());
         }
-        if self.entries.len() == ENTRIES_MAX {
-            self.strike_the_oldest();
+        self.ages.insert(entry.age());
+        if self.entries.len() > ENTRIES_MAX
+            && let Some((.., oldest)) = self.ages.iter().find(|(.., other)| *other != place).copied()
+        {
+            self.strike(oldest);
         }
-        self.places.insert(place, self.entries.len());
-        self.entries.push(entry);
-        true
+        known.is_none()
     }
 
-    fn strike_the_oldest(&mut self) {
-        let key = |index: &usize| (self.entries[*index].link.is_some(), self.entries[*index].heard);
-        let oldest = (0..self.entries.len()).min_by_key(key);
-        oldest.into_iter().for_each(|index| self.strike(index));
-    }
-
-    fn strike(&mut self, index: usize) {
-        let entry = self.entries.swap_remove(index);
-        self.places.remove(&(entry.address.ip, entry.address.port));
-        if let Some(moved) = self.entries.get(index) {
-            self.places.insert((moved.address.ip, moved.address.port), index);
+    fn strike(&mut self, place: (IpAddr, u16)) {
+        if let Some(entry) = self.entries.remove(place) {
+            self.ages.remove(&entry.age());
         }
     }
 
     /// A random choice of at most [`LIST_MAX`] that this viewer could dial. Looks at no more than a few times as many, so that
     /// the cost does not grow with the share.
     fn list_for(&mut self, id: PeerId, viewer: IpAddr) -> Vec<PeerAddress> {
-        let looks = self.entries.len().min(4 * LIST_MAX);
-        let mut indices: Vec<usize> = if looks == self.entries.len() {
-            (0..looks).collect()
-        } else {
-            (0..looks).map(|_| self.chance.below(self.entries.len())).collect()
-        };
-        indices.sort_unstable();
-        indices.dedup();
-        self.chance.shuffle(&mut indices);
-        let seen = indices.into_iter().map(|index| self.entries[index].address);
+        let chosen = self.some_of(self.entries.len(), 4 * LIST_MAX);
+        let seen = chosen.into_iter().map(|place| self.entries.at(place).1.address);
         let others = seen.filter(|address| address.id != id);
         others.filter_map(|address| self.seen_by(address, viewer)).take(LIST_MAX).collect()
     }
 
-    fn news_of(&mut self, place: (IpAddr, u16), newcomer: LinkId) -> Vec<(LinkId, PeerAddress)> {
-        let Some(address) = self.places.get(&place).map(|index| self.entries[*index].address) else {
-            return Vec::new();
+    /// At most `looks` different numbers below `count`, in random order: all of them, while they are no more.
+    fn some_of(&mut self, count: usize, looks: usize) -> Vec<usize> {
+        let mut chosen: Vec<usize> = if count <= looks {
+            (0..count).collect()
+        } else {
+            (0..looks).map(|_| self.chance.below(count)).collect()
         };
-        let mut audience: Vec<LinkId> =
-            self.members.keys().copied().filter(|link| *link != newcomer).collect();
-        if audience.len() > LIST_MAX {
-            self.chance.shuffle(&mut audience);
-            audience.truncate(NEWS_MAX);
-        }
-        let mut news = Vec::new();
-        for link in audience {
-            let Some(member) = self.members.get(&link).filter(|member| member.id != address.id) else {
-                continue;
-            };
-            if let Some(address) = self.seen_by(address, member.place.0) {
-                news.push((link, address));
-            }
-        }
+        chosen.sort_unstable();
+        chosen.dedup();
+        self.chance.shuffle(&mut chosen);
+        chosen
+    }
+
+    /// Whom to tell of a newcomer: all while they are at most [`LIST_MAX`], beyond that some by chance.
+    fn news_of(&mut self, address: PeerAddress, newcomer: LinkId) -> Vec<(LinkId, PeerAddress)> {
+        let most = if self.members.len() <= LIST_MAX + 1 { LIST_MAX } else { NEWS_MAX };
+        // The newcomer itself may be drawn, and a number may be drawn twice.
+        let chosen = self.some_of(self.members.len(), LIST_MAX + 1);
+        let drawn =
+            chosen.into_iter().map(|place| self.members.at(place)).map(|(link, member)| (link, *member));
+        let others = drawn.filter(|(link, member)| *link != newcomer && member.id != address.id);
+        let seen = others.filter_map(|(link, member)| Some((link, self.seen_by(address, member.place.0)?)));
+        let news: Vec<(LinkId, PeerAddress)> = seen.take(most).collect();
         for (link, _) in &news {
-            self.members.entry(*link).and_modify(|member| member.told += 1);
+            self.members.get_mut(*link).into_iter().for_each(|member| member.told += 1);
         }
         news
     }
@@ -214,6 +216,15 @@ impl Register {
         };
         let host = self.own_hosts.iter().find(reaches).filter(|_| is_here)?;
         Some(PeerAddress { ip: *host, ..address })
+    }
+
+    /// Asserts the invariants; for tests and simulations.
+    pub fn check(&self) {
+        self.entries.check();
+        self.members.check();
+        let ages: BTreeSet<Age> = self.entries.iter().map(|(_, entry)| entry.age()).collect();
+        assert_eq!(ages, self.ages);
+        assert!(self.entries.iter().all(|(place, entry)| place == entry.place()));
     }
 }
 

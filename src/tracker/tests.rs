@@ -1,5 +1,7 @@
 //! Stories of a register: who hears of whom.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 fn id(n: u16) -> PeerId {
@@ -127,19 +129,40 @@ fn addresses_stay_within_their_scope() {
 }
 
 #[test]
-fn places_stay_true_whoever_leaves() {
+fn the_books_agree_whoever_comes_and_goes() {
     let (mut register, mut chance) = (register(), Chance::new(3));
     for step in 0..2000_u16 {
-        let n = u16::try_from(chance.below(100)).expect("below a hundred");
-        if chance.below(2) == 0 {
-            join(&mut register, at(u64::from(step)), n, "10.0.0.1");
-        } else {
-            register.leave(at(u64::from(step)), LinkId(u64::from(n)), true);
+        let (n, now) = (u16::try_from(chance.below(100)).expect("below a hundred"), at(u64::from(step)));
+        match chance.below(4) {
+            0 | 1 => drop(join(&mut register, now, n, "10.0.0.1")),
+            farewell => register.leave(now, LinkId(u64::from(n)), farewell == 2),
         }
-        assert_eq!(register.places.len(), register.entries.len());
-        for (place, index) in &register.places {
-            let address = register.entries[*index].address;
-            assert_eq!(*place, (address.ip, address.port));
-        }
+        register.tick(now);
+        register.check();
     }
+}
+
+#[test]
+fn in_a_full_register_who_is_gone_for_longest_gives_way() {
+    let mut register = register();
+    let full = u32::try_from(ENTRIES_MAX).expect("a small number");
+    let place = |n: u32| IpAddr::from((0x0a00_0000 + n).to_be_bytes());
+    let arrive = |register: &mut Register, n: u32| {
+        let address = PeerAddress { id: id(1), ip: place(n), port: 1000 };
+        register.enter(Entry { address, heard: at(u64::from(n)), link: Some(LinkId(u64::from(n))) })
+    };
+    (0..full).for_each(|n| assert!(arrive(&mut register, n)));
+    let later = |n| at(u64::from(full) + n);
+    for (n, gone) in [(1, 8), (2, 7)] {
+        let address = PeerAddress { id: id(1), ip: place(gone), port: 1000 };
+        assert!(!register.enter(Entry { address, heard: later(n), link: None }));
+    }
+    let known = |register: &Register, n| register.entries.get((place(n), 1000)).is_some();
+    arrive(&mut register, full);
+    assert_eq!((known(&register, 8), known(&register, 7)), (false, true));
+    arrive(&mut register, full + 1);
+    assert_eq!((known(&register, 7), known(&register, 0)), (false, true));
+    arrive(&mut register, full + 2);
+    assert!(!known(&register, 0), "all are linked: the oldest registration gives way");
+    assert_eq!(register.entry_count(), ENTRIES_MAX);
 }
