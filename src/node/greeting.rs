@@ -55,7 +55,7 @@ impl Node {
     /// A link stands: where we dialled, we speak first.
     pub(super) fn connected(&mut self, _now: Moment, mut stranger: Stranger, out: &mut Vec<Action>) {
         let link = stranger.link;
-        if stranger.dialled.is_none() && self.strangers().count() >= STRANGERS_MAX {
+        if stranger.dialled.is_none() && self.handshakes.len() >= STRANGERS_MAX {
             out.push(Action::Close {
                 link,
                 farewell: Some(error(ErrorCode::Busy, "too many links at once; try again later")),
@@ -68,6 +68,7 @@ impl Node {
             out.push(Action::Send { link, message: self.register_message(*share) });
             out.extend(hall.swarm.first_stock().into_iter().map(|message| Action::Send { link, message }));
         }
+        self.handshakes.set(link, stranger.deadline());
         self.places.insert(link, Place::Stranger(stranger));
     }
 
@@ -98,13 +99,15 @@ impl Node {
         }
         let Some(hall) = self.halls.get_mut(&share) else { return };
         if let Err(refusal) = hall.swarm.admit(&remote, &mut Turn { now, out, purse: &mut self.purse }) {
-            return self.refuse(now, link, &remote, share, refusal, out);
+            self.refuse(now, link, &remote, share, refusal, out);
+            return self.left(share);
         }
         let is_full = hall.swarm.link_count() >= LINKS_MAX;
         let is_guest =
             is_full && hall.register.is_some() && remote.dialled.is_none() && self.guest_count < GUESTS_MAX;
         if is_full && !is_guest {
-            return self.turn_away(now, link, ErrorCode::Full, "no room for more links", out);
+            self.turn_away(now, link, ErrorCode::Full, "no room for more links", out);
+            return self.left(share);
         }
         self.guest_count += usize::from(is_guest);
         self.welcome(now, link, Introduction { share, remote, goal }, is_guest, out);
@@ -120,6 +123,7 @@ impl Node {
         out: &mut Vec<Action>,
     ) {
         let Introduction { share, remote, goal } = introduction;
+        self.handshakes.remove(link);
         let told_count = match self.places.insert(link, Place::Member { share, is_guest }) {
             Some(Place::Stranger(stranger)) if stranger.dialled.is_some() => Some(stranger.told_count),
             _ => None,
@@ -139,6 +143,7 @@ impl Node {
             out.extend(stock.into_iter().map(|message| Action::Send { link, message }));
         }
         hall.swarm.link(link, remote, is_guest, goal, &mut Turn { now, out, purse: &mut self.purse });
+        self.left(share);
     }
 
     /// An open tracker takes any share that is asked for.
@@ -161,7 +166,7 @@ impl Node {
         out: &mut Vec<Action>,
     ) {
         out.push(Action::Close { link, farewell: Some(refusal.farewell()) });
-        self.places.remove(&link);
+        self.forget(link);
         if let (Some(endpoint), Refusal::Banned) = (&remote.dialled, refusal) {
             self.visit(share, now, out, |swarm, turn| swarm.dial_failed(endpoint, turn));
         }
@@ -181,7 +186,7 @@ impl Node {
     }
 
     fn forget_dial(&mut self, now: Moment, link: LinkId, out: &mut Vec<Action>) {
-        if let Some(Place::Stranger(stranger)) = self.places.remove(&link) {
+        if let Some(Place::Stranger(stranger)) = self.forget(link) {
             self.lost_stranger(now, &stranger, out);
         }
     }
@@ -195,8 +200,7 @@ impl Node {
 
     /// Closes links whose handshake takes too long.
     pub(super) fn dismiss_the_silent(&mut self, now: Moment, out: &mut Vec<Action>) {
-        let late: Vec<LinkId> =
-            self.strangers().filter(|s| now >= s.deadline()).map(|stranger| stranger.link).collect();
+        let late: Vec<LinkId> = self.handshakes.due(now).collect();
         for link in late {
             self.turn_away(now, link, ErrorCode::Protocol, "no REGISTRO within ten seconds", out);
         }

@@ -1,8 +1,9 @@
 //! One process: its shares' swarms and registers behind one `handle()` and one `deadline()`.
 
+mod agenda;
 mod greeting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::time::Moment;
 use crate::tracker::Register;
 use crate::wire::{ErrorCode, Goal, Message, Role, WireError};
 
+use agenda::Agenda;
 use greeting::Stranger;
 
 /// Shares of one process; an open tracker refuses more.
@@ -85,6 +87,14 @@ struct Hall {
     register: Option<Register>,
 }
 
+impl Hall {
+    /// When it must be looked at, whatever the limits let pass.
+    fn deadline(&self) -> Moment {
+        let swarm = self.swarm.deadline(&Purse::default());
+        self.register.iter().map(Register::deadline).fold(swarm, Moment::min)
+    }
+}
+
 /// What a link is to us.
 #[derive(Debug)]
 enum Place {
@@ -94,12 +104,18 @@ enum Place {
     Member { share: ShareId, is_guest: bool },
 }
 
-/// The whole core of one process. Invariant: every session of every swarm has its `Member` place here, and the reverse.
+/// The whole core of one process. An event costs the same however many shares there are.
+///
+/// Invariants: every session of every swarm has its `Member` place here, and the reverse; `handshakes` has every stranger;
+/// `agenda` has every hall's deadline, and `waiting` those that a limit holds up, as they were left.
 #[derive(Debug)]
 pub struct Node {
     config: NodeConfig,
     halls: BTreeMap<ShareId, Hall>,
     places: BTreeMap<LinkId, Place>,
+    handshakes: Agenda<LinkId>,
+    agenda: Agenda<ShareId>,
+    waiting: BTreeSet<ShareId>,
     guest_count: usize,
     purse: Purse,
     chance: Chance,
@@ -110,7 +126,17 @@ impl Node {
     pub fn new(config: NodeConfig) -> Node {
         let purse = Purse { up: config.limit_up.map(Bucket::new), down: config.limit_down.map(Bucket::new) };
         let chance = Chance::new(config.seed);
-        Node { config, halls: BTreeMap::new(), places: BTreeMap::new(), guest_count: 0, purse, chance }
+        Node {
+            config,
+            halls: BTreeMap::new(),
+            places: BTreeMap::new(),
+            handshakes: Agenda::default(),
+            agenda: Agenda::default(),
+            waiting: BTreeSet::new(),
+            guest_count: 0,
+            purse,
+            chance,
+        }
     }
 
     /// Takes up a share. The actions are to be performed like those of an event.
@@ -138,6 +164,7 @@ impl Node {
         let register =
             is_tracker.then(|| Register::new(self.config.advertised.clone(), now, self.chance.fork()));
         self.halls.insert(share.share, Hall { swarm, register });
+        self.left(share.share);
     }
 
     /// What happened, when, and where to write what should be done. `out` must be empty.
@@ -173,18 +200,18 @@ impl Node {
             Event::Stopping => self.stop(now, out),
         }
         if may_go_on {
-            self.halls
-                .values_mut()
-                .for_each(|hall| hall.swarm.go_on(&mut Turn { now, out, purse: &mut self.purse }));
+            for share in self.waiting.clone() {
+                self.visit(share, now, out, Swarm::go_on);
+            }
         }
         self.forget_closed(now, out);
     }
 
     /// When to call again at the latest, with `Event::DeadlineReached`.
     pub fn deadline(&self) -> Option<Moment> {
-        let swarms = self.halls.values().map(|hall| hall.swarm.deadline(&self.purse));
-        let registers = self.halls.values().filter_map(|hall| hall.register.as_ref()).map(Register::deadline);
-        swarms.chain(registers).chain(self.strangers().map(Stranger::deadline)).min()
+        let waiting = self.waiting.iter().filter_map(|share| self.halls.get(share));
+        let waiting = waiting.map(|hall| hall.swarm.deadline(&self.purse)).min();
+        [self.agenda.first(), self.handshakes.first(), waiting].into_iter().flatten().min()
     }
 
     /// Every share as a person may see it.
@@ -201,6 +228,15 @@ impl Node {
             .filter(|place| matches!(place, Place::Member { is_guest: true, .. }))
             .count();
         assert_eq!(guests, self.guest_count);
+        let deadlines = self.halls.iter().map(|(share, hall)| (*share, hall.deadline()));
+        assert_eq!(self.agenda.moments(), &deadlines.collect());
+        let waiting = self.halls.iter().filter(|(_, hall)| hall.swarm.waits(&self.purse));
+        assert_eq!(self.waiting, waiting.map(|(share, _)| *share).collect());
+        let strangers = self.places.values().filter_map(|place| match place {
+            Place::Stranger(stranger) => Some((stranger.link, stranger.deadline())),
+            Place::Member { .. } => None,
+        });
+        assert_eq!(self.handshakes.moments(), &strangers.collect());
     }
 
     fn visit(
@@ -213,6 +249,24 @@ impl Node {
         if let Some(hall) = self.halls.get_mut(&share) {
             act(&mut hall.swarm, &mut Turn { now, out, purse: &mut self.purse });
         }
+        self.left(share);
+    }
+
+    /// Notes when a hall is due again. Call it after whatever may have changed the hall.
+    fn left(&mut self, share: ShareId) {
+        let Some(hall) = self.halls.get(&share) else { return };
+        self.agenda.set(share, hall.deadline());
+        if hall.swarm.waits(&self.purse) {
+            self.waiting.insert(share);
+        } else {
+            self.waiting.remove(&share);
+        }
+    }
+
+    /// A link that is nothing to us any more.
+    fn forget(&mut self, link: LinkId) -> Option<Place> {
+        self.handshakes.remove(link);
+        self.places.remove(&link)
     }
 
     fn visit_member(
@@ -264,7 +318,7 @@ impl Node {
 
     fn closed(&mut self, now: Moment, link: LinkId, out: &mut Vec<Action>) {
         self.leave_register(now, link, false);
-        match self.places.remove(&link) {
+        match self.forget(link) {
             Some(Place::Stranger(stranger)) => self.lost_stranger(now, &stranger, out),
             Some(Place::Member { share, is_guest }) => {
                 self.guest_count -= usize::from(is_guest);
@@ -279,7 +333,7 @@ impl Node {
         for action in out {
             let Action::Close { link, .. } = action else { continue };
             self.leave_register(now, *link, false);
-            if let Some(Place::Member { is_guest: true, .. }) = self.places.remove(link) {
+            if let Some(Place::Member { is_guest: true, .. }) = self.forget(*link) {
                 self.guest_count -= 1;
             }
         }
@@ -294,30 +348,27 @@ impl Node {
 
     fn inspect(&mut self, now: Moment, out: &mut Vec<Action>) {
         self.dismiss_the_silent(now, out);
-        for hall in self.halls.values_mut() {
-            hall.swarm.inspect(&mut Turn { now, out, purse: &mut self.purse });
+        let due: BTreeSet<ShareId> = self.agenda.due(now).chain(self.waiting.iter().copied()).collect();
+        for share in &due {
+            self.visit(*share, now, out, Swarm::inspect);
         }
         self.forget_closed(now, out);
-        for hall in self.halls.values_mut() {
-            let lists = hall.register.as_mut().map_or(Vec::new(), |register| register.tick(now));
+        for share in due {
+            let register = self.halls.get_mut(&share).and_then(|hall| hall.register.as_mut());
+            let lists = register.map_or(Vec::new(), |register| register.tick(now));
             out.extend(
                 lists.into_iter().map(|(link, list)| Action::Send { link, message: Message::PeerList(list) }),
             );
+            self.left(share);
         }
     }
 
     fn stop(&mut self, now: Moment, out: &mut Vec<Action>) {
-        for hall in self.halls.values_mut() {
-            hall.swarm.stop(&mut Turn { now, out, purse: &mut self.purse });
+        let shares: Vec<ShareId> = self.halls.keys().copied().collect();
+        for share in shares {
+            self.visit(share, now, out, Swarm::stop);
         }
-        let strangers: Vec<LinkId> = self.strangers().map(|stranger| stranger.link).collect();
-        out.extend(strangers.into_iter().map(|link| Action::Close { link, farewell: None }));
-    }
-
-    fn strangers(&self) -> impl Iterator<Item = &Stranger> {
-        self.places
-            .values()
-            .filter_map(|place| if let Place::Stranger(stranger) = place { Some(stranger) } else { None })
+        out.extend(self.handshakes.everyone().map(|link| Action::Close { link, farewell: None }));
     }
 }
 

@@ -296,6 +296,11 @@ impl Swarm {
         self.inspection.min(self.gossip).min(sooner.unwrap_or(self.gossip))
     }
 
+    /// Whether it has something to serve or to ask for as soon as the process's limits let it.
+    pub fn waits(&self, purse: &Purse) -> bool {
+        purse.up.is_some() && self.waits_to_serve() || purse.down.is_some() && self.waits_to_ask()
+    }
+
     /// The process is about to stop.
     pub fn stop(&mut self, turn: &mut Turn<'_>) {
         for link in self.links() {
