@@ -167,55 +167,27 @@ impl Register {
         }
     }
 
-    /// A random choice of at most [`LIST_MAX`] that this viewer could dial. Looks at no more than a few times as many, so that
-    /// the cost does not grow with the share.
+    /// A random choice of at most [`LIST_MAX`] that this viewer could dial.
     fn list_for(&mut self, id: PeerId, viewer: IpAddr) -> Vec<PeerAddress> {
-        let chosen = self.some_of(self.entries.len(), 4 * LIST_MAX);
-        let seen = chosen.into_iter().map(|place| self.entries.at(place).1.address);
-        let others = seen.filter(|address| address.id != id);
-        others.filter_map(|address| self.seen_by(address, viewer)).take(LIST_MAX).collect()
-    }
-
-    /// At most `looks` different numbers below `count`, in random order: all of them, while they are no more.
-    fn some_of(&mut self, count: usize, looks: usize) -> Vec<usize> {
-        let mut chosen: Vec<usize> = if count <= looks {
-            (0..count).collect()
-        } else {
-            (0..looks).map(|_| self.chance.below(count)).collect()
-        };
-        chosen.sort_unstable();
-        chosen.dedup();
-        self.chance.shuffle(&mut chosen);
-        chosen
+        self.entries.some(LIST_MAX, &mut self.chance, |_, entry| {
+            let address = Some(entry.address).filter(|address| address.id != id)?;
+            seen_by(&self.own_hosts, address, viewer)
+        })
     }
 
     /// Whom to tell of a newcomer: all while they are at most [`LIST_MAX`], beyond that some by chance.
     fn news_of(&mut self, address: PeerAddress, newcomer: LinkId) -> Vec<(LinkId, PeerAddress)> {
-        let most = if self.members.len() <= LIST_MAX + 1 { LIST_MAX } else { NEWS_MAX };
-        // The newcomer itself may be drawn, and a number may be drawn twice.
-        let chosen = self.some_of(self.members.len(), LIST_MAX + 1);
-        let drawn =
-            chosen.into_iter().map(|place| self.members.at(place)).map(|(link, member)| (link, *member));
-        let others = drawn.filter(|(link, member)| *link != newcomer && member.id != address.id);
-        let seen = others.filter_map(|(link, member)| Some((link, self.seen_by(address, member.place.0)?)));
-        let news: Vec<(LinkId, PeerAddress)> = seen.take(most).collect();
+        let are_few = self.members.len() <= LIST_MAX + 1;
+        let most = if are_few { LIST_MAX } else { NEWS_MAX };
+        let news = self.members.some(most, &mut self.chance, |link, member| {
+            let is_other = link != newcomer && member.id != address.id;
+            let seen = seen_by(&self.own_hosts, address, member.place.0).filter(|_| is_other)?;
+            Some((link, seen))
+        });
         for (link, _) in &news {
             self.members.get_mut(*link).into_iter().for_each(|member| member.told += 1);
         }
         news
-    }
-
-    /// The address as it means something to a viewer: of the same or a narrower scope, or on our own machine at its host.
-    fn seen_by(&self, address: PeerAddress, viewer: IpAddr) -> Option<PeerAddress> {
-        if Scope::of(address.ip).is_known_to(Scope::of(viewer)) {
-            return Some(address);
-        }
-        let is_here = Scope::of(address.ip) == Scope::Loopback;
-        let reaches = |host: &&IpAddr| {
-            Scope::of(**host).is_known_to(Scope::of(viewer)) && host.is_ipv4() == viewer.is_ipv4()
-        };
-        let host = self.own_hosts.iter().find(reaches).filter(|_| is_here)?;
-        Some(PeerAddress { ip: *host, ..address })
     }
 
     /// Asserts the invariants; for tests and simulations.
@@ -226,6 +198,19 @@ impl Register {
         assert_eq!(ages, self.ages);
         assert!(self.entries.iter().all(|(place, entry)| place == entry.place()));
     }
+}
+
+/// An address as it means something to a viewer: of the same or a narrower scope, or on our own machine at its host.
+fn seen_by(own_hosts: &[IpAddr], address: PeerAddress, viewer: IpAddr) -> Option<PeerAddress> {
+    if Scope::of(address.ip).is_known_to(Scope::of(viewer)) {
+        return Some(address);
+    }
+    let is_here = Scope::of(address.ip) == Scope::Loopback;
+    let reaches = |host: &&IpAddr| {
+        Scope::of(**host).is_known_to(Scope::of(viewer)) && host.is_ipv4() == viewer.is_ipv4()
+    };
+    let host = own_hosts.iter().find(reaches).filter(|_| is_here)?;
+    Some(PeerAddress { ip: *host, ..address })
 }
 
 #[cfg(test)]

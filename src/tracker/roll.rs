@@ -1,6 +1,11 @@
 //! Values by key, each at a numbered place too, so that one can be drawn by chance without looking at the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::chance::Chance;
+
+/// So many looks are taken for each one that is wanted, at most.
+const LOOKS: usize = 4;
 
 /// Values by key. Invariant: `places[key]` is where in `values` that key stands.
 #[derive(Debug)]
@@ -50,10 +55,26 @@ impl<K: Copy + Ord, V> Roll<K, V> {
         Some(value)
     }
 
-    /// The value at a place below [`Roll::len`]. Which place is whose changes with each removal.
-    pub fn at(&self, place: usize) -> (K, &V) {
-        let (key, value) = &self.values[place];
-        (*key, value)
+    /// At most `most` of them by chance, as `usable` makes them or none. Everyone is looked at while they are few, beyond that
+    /// no more than a few times as many as are wanted, so that the cost does not grow with the roll.
+    pub fn some<T>(&self, most: usize, chance: &mut Chance, usable: impl Fn(K, &V) -> Option<T>) -> Vec<T> {
+        let look = |place: usize| usable(self.values[place].0, &self.values[place].1);
+        if self.len() <= LOOKS * most {
+            let mut places: Vec<usize> = (0..self.len()).collect();
+            chance.shuffle(&mut places);
+            return places.into_iter().filter_map(look).take(most).collect();
+        }
+        let (mut drawn, mut found) = (BTreeSet::new(), Vec::with_capacity(most));
+        for _ in 0..LOOKS * most {
+            let place = chance.below(self.len());
+            if drawn.insert(place) {
+                found.extend(look(place));
+            }
+            if found.len() == most {
+                break;
+            }
+        }
+        found
     }
 
     /// All of them, in no order that means anything.

@@ -166,3 +166,21 @@ fn in_a_full_register_who_is_gone_for_longest_gives_way() {
     assert!(!known(&register, 0), "all are linked: the oldest registration gives way");
     assert_eq!(register.entry_count(), ENTRIES_MAX);
 }
+
+#[test]
+fn a_list_looks_at_no_more_than_a_few_times_what_it_holds() {
+    let (mut roll, mut chance) = (Roll::new(), Chance::new(1));
+    for n in 0..10_000_u32 {
+        roll.insert(n, ());
+    }
+    for usable in [true, false] {
+        let looks = std::cell::Cell::new(0);
+        let found = roll.some(200, &mut chance, |n, ()| {
+            looks.set(looks.get() + 1);
+            usable.then_some(n)
+        });
+        let different: BTreeSet<u32> = found.iter().copied().collect();
+        assert_eq!((found.len(), different.len()), if usable { (200, 200) } else { (0, 0) });
+        assert!(looks.get() <= 800, "{} looks", looks.get());
+    }
+}
