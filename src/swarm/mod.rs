@@ -1,5 +1,8 @@
 //! One share's swarm: composes book, sessions, picker and choker, and routes what happened to the room that decides.
 
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod blame;
 mod book;
 mod choker;
