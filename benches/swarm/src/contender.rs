@@ -71,7 +71,7 @@ pub trait Contender: Sync {
     fn name(&self) -> &'static str;
 
     /// Why it cannot do this job here, if it cannot.
-    fn obstacle(&self, job: &Job) -> Option<String>;
+    fn obstacle(&self, job: &Job, lab: Kind) -> Option<String>;
 
     /// The torrent that its processes are given, and with it a tracker.
     fn torrent(&self) -> Option<Version> {

@@ -52,7 +52,7 @@ fn work(
 ) -> Result<Vec<Row>> {
     let job = Job::new(preset, options.bytes, options.peers);
     let Some(lab) = lab(&job, options.lab) else { return Ok(Vec::new()) };
-    let able = able(&job, chosen);
+    let able = able(&job, lab, chosen);
     let place = tempfile::Builder::new().prefix("job-").tempdir_in(home)?;
     let payload = Payload::make(job.content, options.seed, &place.path().join("seed"))?;
     has_room(place.path(), &job, payload.bytes)?;
@@ -83,8 +83,8 @@ fn chosen(names: &[String]) -> Result<Vec<Box<dyn Contender>>> {
 }
 
 /// Who can do this job here; says why the others cannot.
-fn able<'a>(job: &Job, chosen: &'a [Box<dyn Contender>]) -> Vec<&'a dyn Contender> {
-    let can = |one: &&dyn Contender| match one.obstacle(job) {
+fn able<'a>(job: &Job, lab: Kind, chosen: &'a [Box<dyn Contender>]) -> Vec<&'a dyn Contender> {
+    let can = |one: &&dyn Contender| match one.obstacle(job, lab) {
         None => true,
         Some(obstacle) => {
             eprintln!("{}: without {}, because {obstacle}", job.name, one.name());

@@ -17,7 +17,7 @@ impl Contender for Aria2 {
         "aria2"
     }
 
-    fn obstacle(&self, _job: &Job) -> Option<String> {
+    fn obstacle(&self, _job: &Job, _lab: Kind) -> Option<String> {
         missing_with_torrent("aria2c")
     }
 

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::{Contender, Stage, words};
 use crate::job::Job;
+use crate::lab::Kind;
 use crate::process::{Plan, Sign};
 use crate::torrent::{PYTHON, Version, has_libtorrent, script};
 
@@ -22,7 +23,7 @@ impl Contender for Libtorrent {
         }
     }
 
-    fn obstacle(&self, _job: &Job) -> Option<String> {
+    fn obstacle(&self, _job: &Job, _lab: Kind) -> Option<String> {
         (!has_libtorrent()).then(|| "python3-libtorrent is not installed".to_owned())
     }
 

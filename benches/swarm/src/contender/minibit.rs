@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::{Contender, Stage, words};
 use crate::job::Job;
+use crate::lab::Kind;
 use crate::process::{Plan, Sign};
 
 /// With which `--goal`.
@@ -30,7 +31,7 @@ impl Contender for Minibit {
         }
     }
 
-    fn obstacle(&self, _job: &Job) -> Option<String> {
+    fn obstacle(&self, _job: &Job, _lab: Kind) -> Option<String> {
         None
     }
 

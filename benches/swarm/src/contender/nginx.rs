@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::{Contender, Stage, missing, words};
 use crate::job::{Content, Job};
+use crate::lab::Kind;
 use crate::process::{Plan, Sign};
 
 /// nginx, curl and openssl.
@@ -18,7 +19,7 @@ impl Contender for Nginx {
         "nginx+curl+sha256"
     }
 
-    fn obstacle(&self, job: &Job) -> Option<String> {
+    fn obstacle(&self, job: &Job, _lab: Kind) -> Option<String> {
         let folder =
             (job.content == Content::SmallFiles).then(|| "it gets one file, not a folder".to_owned());
         folder.or_else(|| ["nginx", "curl", "openssl"].into_iter().find_map(missing))

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::{Contender, Stage, missing_with_torrent, words};
 use crate::job::Job;
+use crate::lab::Kind;
 use crate::process::{Plan, Sign};
 use crate::torrent::Version;
 
@@ -16,7 +17,7 @@ impl Contender for Rqbit {
         "rqbit"
     }
 
-    fn obstacle(&self, _job: &Job) -> Option<String> {
+    fn obstacle(&self, _job: &Job, _lab: Kind) -> Option<String> {
         missing_with_torrent("rqbit")
     }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{Contender, Stage, missing_with_torrent, words};
 use crate::job::Job;
+use crate::lab::Kind;
 use crate::process::{Plan, Sign};
 use crate::torrent::Version;
 
@@ -19,8 +20,9 @@ impl Contender for Transmission {
         "transmission"
     }
 
-    fn obstacle(&self, _job: &Job) -> Option<String> {
-        missing_with_torrent("transmission-daemon")
+    fn obstacle(&self, _job: &Job, lab: Kind) -> Option<String> {
+        let on_loopback = (lab == Kind::Lo).then(|| "it takes no loopback address for a peer's".to_owned());
+        on_loopback.or_else(|| missing_with_torrent("transmission-daemon"))
     }
 
     fn torrent(&self) -> Option<Version> {
