@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod stop;
 mod swarm;
+mod table;
 mod torrent;
 mod tracker;
 

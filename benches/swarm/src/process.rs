@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::lab::{Lab, Seat};
 use crate::measure::{self, Memory};
+use crate::programs::search_path;
 
 /// How long a process may take to end when it is asked to.
 const FAREWELL: Duration = Duration::from_secs(4);
@@ -62,7 +63,7 @@ impl Process {
         let file = File::create(&output)?;
         let (program, words) = plan.words.split_first().context("nothing to start")?;
         let mut command = lab.command(seat.number, program);
-        command.args(words).current_dir(place).env("HOME", place);
+        command.args(words).current_dir(place).env("HOME", place).env("PATH", search_path());
         command.envs(FOLDERS.map(|name| (name, place)));
         command.envs(plan.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);

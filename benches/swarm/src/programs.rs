@@ -1,6 +1,7 @@
 //! Where programs are: minibit's own two, and whether others are installed.
 
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -38,7 +39,7 @@ impl Programs {
 
 /// Builds them into the folder that cargo has put us in. Naming ourselves makes cargo choose the same features as when it
 /// built us, so that nothing is built twice.
-fn build(cargo: &std::ffi::OsStr, beside: &Path) -> Result<()> {
+fn build(cargo: &OsStr, beside: &Path) -> Result<()> {
     let mut command = Command::new(cargo);
     command.args(["build", "-q", "-p", "minibit-bench", "-p", "minibit-tracker", "-p", "minibit-peer"]);
     if beside.file_name().is_some_and(|name| name == "release") {
@@ -51,9 +52,14 @@ fn build(cargo: &std::ffi::OsStr, beside: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A program of that name in PATH, or in the folders that only root has there.
-pub fn installed(name: &str) -> Option<PathBuf> {
+/// Where programs are looked for: PATH, and the folders that only root has in it.
+pub fn search_path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
-    let more = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    env::split_paths(&path).chain(more).map(|folder| folder.join(name)).find(|path| path.is_file())
+    let folders = env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    env::join_paths(folders).unwrap_or(path)
+}
+
+/// A program of that name on the search path.
+pub fn installed(name: &str) -> Option<PathBuf> {
+    env::split_paths(&search_path()).map(|folder| folder.join(name)).find(|path| path.is_file())
 }

@@ -15,6 +15,7 @@ use crate::programs::Programs;
 use crate::report::{self, Figures, Row, mib};
 use crate::run::{Setting, run};
 use crate::stop;
+use crate::table::table;
 
 /// Where files need no disk.
 const SHARED_MEMORY: &str = "/dev/shm";
@@ -33,7 +34,9 @@ pub fn command(options: &SwarmOptions) -> Result<()> {
     let mut ours_failed = false;
     for preset in &options.jobs {
         let rows = work(options, *preset, &chosen, &programs, home.path())?;
-        println!("\n{}", report::table(&rows));
+        if !rows.is_empty() {
+            println!("\n{}", table(&rows));
+        }
         ours_failed |= rows.iter().any(|row| contender::is_ours(&row.contender) && row.figures.is_none());
     }
     if ours_failed {
