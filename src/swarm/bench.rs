@@ -2,6 +2,7 @@
 //!
 //! No promise of the library; here so that the rooms may change without the benchmarks.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use crate::content::{Block, Metainfo, PieceIndex, PieceSet};
 use crate::ids::LinkId;
 use crate::time::Moment;
 
-use super::choker::{Choker, ROUND, Standing};
-use super::picker::{Picker, RANDOM_FIRST};
+use super::choker::{Choker, ROUND, Standing, Terms, UNCHOKED_MAX};
+use super::picker::{Offer, Picker, RANDOM_FIRST};
 
 /// A picker that has begun: rarity counts.
 #[derive(Debug)]
@@ -44,7 +45,8 @@ impl Picking {
 
     /// The next block to ask `link` for.
     pub fn next(&mut self, link: LinkId, stock: &PieceSet, bytes: u32, link_count: usize) -> Option<Block> {
-        self.picker.next(link, stock, &mut Vec::new(), bytes, link_count, &mut self.chance)
+        let offer = Offer { link, stock, suggested: &mut VecDeque::new(), is_guided: false };
+        self.picker.next(offer, bytes, link_count, &mut self.chance)
     }
 
     /// `link` will not send it.
@@ -69,8 +71,9 @@ impl Choosing {
         let standing = |link| Standing {
             link: LinkId(link),
             interested: true,
-            merit: chance.draw() % 1_000_000,
-            newcomer: link % 7 == 0,
+            merit: i64::from(u32::try_from(chance.below(1_000_000)).expect("below a million")),
+            given_bytes: 0,
+            pieces: 0,
         };
         let standings = (0..peers).map(standing).collect();
         Choosing { choker: Choker::default(), standings, chance, now: Moment::START }
@@ -89,7 +92,8 @@ impl Choosing {
     }
 
     fn review(&mut self) -> usize {
-        let changes = self.choker.review(self.now, &self.standings, &mut self.chance);
+        let terms = Terms { deserving_max: UNCHOKED_MAX, turn_bytes: 1 << 20 };
+        let changes = self.choker.review(self.now, &self.standings, terms, &mut self.chance);
         changes.choke.len() + changes.unchoke.len()
     }
 }
