@@ -24,7 +24,8 @@
 //!
 //! 1. [`swarm`]'s picker chooses a block (whole leaves of one piece, at most 1 MiB) for a peer whose pipe has room.
 //! 2. The other side's core checks the request and hands it to its shell, which reads the file by position and sends
-//!    one line and the bytes.
+//!    one line and the bytes. (Not by sendfile: what was checked after it was read cannot change before it is sent, and
+//!    on loopback both cost the same.)
 //! 3. The link's reader hashes each 16 KiB leaf as it arrives, while it is hot, and posts the digests to the core; the
 //!    bytes stay in its hand.
 //! 4. The core answers with [`seam::Action::Write`] and the bytes go to the store, by position; or they are dropped.

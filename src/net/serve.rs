@@ -1,4 +1,5 @@
-//! Reads what is to be sent, off the async threads and only so much at once; tells when content is no longer what it was.
+//! Reads what is to be sent: in place what is in memory, the rest off the async threads and only so much at once. Tells
+//! when content is no longer what it was.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -85,6 +85,21 @@ fn a_file_changed_in_place_while_it_is_served_is_not_served_any_more() {
 }
 
 #[test]
+fn what_is_read_in_place_is_true_or_not_given_at_all() {
+    for (how, change) in &CHANGES[..3] {
+        let world = world(&[("a", 70_000)]);
+        let store = share(&world.there).store;
+        let block = blocks(&store, store.metainfo().geometry().pieces().next().expect("a piece"))[0];
+        let mut bytes = vec![0; 16 * 1024];
+        if store.read_at_hand(block, &mut bytes) {
+            assert_eq!(bytes, content("a", 16 * 1024));
+        }
+        change(&world.there.join("a"));
+        assert!(!store.read_at_hand(block, &mut bytes), "{how}");
+    }
+}
+
+#[test]
 fn a_changed_file_does_not_hurt_the_others() {
     let world = world(&[("a", 70_000), ("b", 20_000)]);
     let shared = share(&world.there);

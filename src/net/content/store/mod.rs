@@ -93,7 +93,8 @@ pub enum StoreError {
     Stopped(#[from] Stopped),
 }
 
-/// The bytes of one share. Shared between threads; every call blocks, so call it off the async threads.
+/// The bytes of one share. Shared between threads; every call but [`Store::read_at_hand`] may wait for a disk, so call it
+/// off the async threads.
 ///
 /// What is unfinished lies in `DIR/.minibit/<share id>/`, locked as long as this value lives. Dropping it leaves
 /// that room for a later run, or takes it away when everything wanted stands in its final place.
