@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::wire::PAYLOAD_BYTES_MAX;
 
 /// Bytes of received payloads that one process holds at most, from before they are read until they are written.
-pub(crate) const POOL_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub(crate) const POOL_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Bytes of buffers kept for use again: all that were ever lent at once, since an allocator that gets them back from
 /// many threads keeps several times as much.
 const IDLE_BYTES_MAX: usize = POOL_BYTES_MAX;
@@ -151,7 +151,7 @@ mod tests {
     async fn a_full_pool_lends_again_once_a_buffer_came_back() {
         let pool = Pool::new();
         let mut lent = Vec::new();
-        for _ in 0..8 {
+        for _ in 0..6 {
             lent.push(pool.reserve(MIB).await);
         }
         let second = std::time::Duration::from_secs(1);
