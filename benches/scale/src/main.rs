@@ -1,4 +1,9 @@
 //! Swarms of thousands of production cores in virtual time, beside the fluid bound; see `--help`.
+//!
+//! The picture is made by two commands, so that long runs may be added one at a time:
+//!
+//!     cargo run --release -p minibit-scale -- run --peers 8,16,50,200 --json benches/scale/completion.jsonl
+//!     cargo run --release -p minibit-scale -- plot benches/scale/completion.jsonl
 
 mod network;
 mod outcome;

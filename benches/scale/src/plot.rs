@@ -13,6 +13,8 @@ const LEFT: f64 = 60.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 64.0;
 const BOTTOM: f64 = 52.0;
+/// A line without gaps.
+const SOLID: &str = "none";
 const COLOURS: [&str; 4] = ["#1f6fb4", "#c2571a", "#2f8f4e", "#7b4fa3"];
 
 /// Seconds by the number of peers; a later run of the same number counts.
@@ -65,7 +67,7 @@ pub fn draw(lines: &str) -> anyhow::Result<String> {
     );
     axes(&mut svg, &scale, step, peers);
     for ((goal, series), colour) in goals.iter().zip(COLOURS.iter().cycle()) {
-        line(&mut svg, &scale, &series.last, colour, "");
+        line(&mut svg, &scale, &series.last, colour, SOLID);
         line(&mut svg, &scale, &series.median, colour, "6 4");
         line(&mut svg, &scale, &series.bound, "#333", "2 3");
         let _ = writeln!(svg, "<!-- {goal} in {colour} -->");
@@ -137,7 +139,7 @@ fn line(svg: &mut String, scale: &Scale, points: &Line, colour: &str, dashes: &s
         "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"/>",
         places.join("L")
     );
-    for place in places.iter().filter(|_| dashes.is_empty()) {
+    for place in places.iter().filter(|_| dashes == SOLID) {
         let _ = writeln!(
             svg,
             "<path d=\"M{place}h0\" stroke=\"{colour}\" stroke-width=\"7\" stroke-linecap=\"round\"/>"
@@ -148,7 +150,7 @@ fn line(svg: &mut String, scale: &Scale, points: &Line, colour: &str, dashes: &s
 fn legend<'a>(svg: &mut String, goals: impl Iterator<Item = &'a String>) {
     let mut entries: Vec<(String, &str, &str)> = Vec::new();
     for (goal, colour) in goals.zip(COLOURS.iter().cycle()) {
-        entries.push((format!("last peer, {goal}"), colour, ""));
+        entries.push((format!("last peer, {goal}"), colour, SOLID));
         entries.push((format!("median, {goal}"), colour, "6 4"));
     }
     entries.push(("the bound".to_owned(), "#333", "2 3"));
