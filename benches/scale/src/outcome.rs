@@ -34,6 +34,8 @@ pub struct Outcome {
     pub first: f64,
     /// Copies of the content that the seed sent, payload only, and as counted on its wire.
     pub seed_copies: (f64, f64),
+    /// When every byte had left the seed at least once, in seconds from the beginning.
+    pub copy_out: f64,
     /// Of all bytes on all uplinks, how many are not payload: words, headers and acknowledgements.
     pub talk_percent: f64,
     /// Of all payload received, how much came in vain.
@@ -101,6 +103,7 @@ pub fn play(scenario: &Scenario, peers: usize) -> anyhow::Result<Outcome> {
             world.machines[0].sent_bytes as f64 / content,
             world.network.sent_bytes(0) as f64 / content,
         ),
+        copy_out: world.outside().whole.map_or(f64::INFINITY, seconds),
         talk_percent: 100.0 - 100.0 * payload / world.network.all_sent_bytes() as f64,
         wasted_percent: 100.0 * received / (delivered * 1_048_576.0 + received),
         core_micros: world.cost.spent.as_secs_f64() * on_processor * 1e6 / delivered,
@@ -165,14 +168,14 @@ fn forget_peak() {
 /// The runs as a table.
 pub fn table(outcomes: &[Outcome]) -> String {
     let mut text = String::from(
-        "| goal | peers | complete | bound s | last s | × bound | median s | first s | seed sent (wire) | talk % | wasted % \
+        "| goal | peers | complete | bound s | last s | × bound | median s | first s | one copy out s | seed sent (wire) | talk % | wasted % \
          | core µs/MiB | alone µs/MiB | events/MiB (stock) | peak MiB | run s |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for it in outcomes {
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {:.2} | {:.2} | {:.3} | {:.2} | {:.2} | {:.2} ({:.2}) | {:.1} | {:.2} | {:.0} | {:.0} | {:.0} ({:.0}) \
+            "| {} | {} | {} | {:.2} | {:.2} | {:.3} | {:.2} | {:.2} | {:.2} | {:.2} ({:.2}) | {:.1} | {:.2} | {:.0} | {:.0} | {:.0} ({:.0}) \
              | {} | {:.1} |",
             it.goal,
             it.peers,
@@ -182,6 +185,7 @@ pub fn table(outcomes: &[Outcome]) -> String {
             it.ratio(),
             it.median,
             it.first,
+            it.copy_out,
             it.seed_copies.0,
             it.seed_copies.1,
             it.talk_percent,
@@ -225,7 +229,7 @@ pub fn json_line(it: &Outcome) -> String {
     json!({
         "n": it.peers, "goal": it.goal, "bound": it.bound, "complete": it.complete, "last": it.last,
         "ratio": it.ratio(), "median": it.median, "first": it.first, "seed_copies": it.seed_copies.0,
-        "seed_copies_wire": it.seed_copies.1, "talk_percent": it.talk_percent,
+        "seed_copies_wire": it.seed_copies.1, "copy_out": it.copy_out, "talk_percent": it.talk_percent,
         "wasted_percent": it.wasted_percent,
         "core_micros_per_mib": it.core_micros, "alone_micros_per_mib": it.alone_micros,
         "events_per_mib": it.events, "stocks_per_mib": it.stocks, "peak_mib": it.peak_mib, "wall": it.wall,

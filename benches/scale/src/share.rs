@@ -53,6 +53,11 @@ impl Share {
         self.metainfo.geometry().piece_count()
     }
 
+    /// Leaves in it.
+    pub fn leaf_count(&self) -> usize {
+        self.leaves.iter().map(Vec::len).sum()
+    }
+
     /// What a receiver computes of a block's bytes.
     pub fn digests(&self, block: Block) -> Vec<Digest> {
         self.leaves[block.piece.index()][block.leaves()].to_vec()

@@ -6,6 +6,7 @@
 mod build;
 mod perform;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -95,6 +96,24 @@ pub struct Machine {
     pub sent_bytes: u64,
 }
 
+/// Which leaves have left the seed at least once: no peer is complete before all have.
+#[derive(Debug, Default)]
+pub struct Outside {
+    leaves: BTreeSet<(u32, usize)>,
+    leaf_count: usize,
+    /// When the last of them did.
+    pub whole: Option<Micros>,
+}
+
+impl Outside {
+    fn note(&mut self, now: Micros, block: Block) {
+        if self.whole.is_none() {
+            self.leaves.extend(block.leaves().map(|leaf| (block.piece.get(), leaf)));
+            self.whole = (self.leaves.len() == self.leaf_count).then_some(now);
+        }
+    }
+}
+
 /// What all cores cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
@@ -118,6 +137,7 @@ pub struct World {
     /// The seed, then the peers.
     pub machines: Vec<Machine>,
     incomplete: usize,
+    outside: Outside,
     chance: Chance,
     /// What the cores cost so far.
     pub cost: Cost,
@@ -150,6 +170,11 @@ fn lane(link: LinkId) -> LaneId {
 }
 
 impl World {
+    /// What has left the seed.
+    pub fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
     /// Keeps the stories of these machines, none of which has begun.
     pub fn watch(&mut self, machines: impl IntoIterator<Item = u32>) {
         self.probes.extend(machines.into_iter().map(Probe::new));
@@ -233,6 +258,9 @@ impl World {
                     }
                 });
                 for (lane, block) in served {
+                    if machine == 0 {
+                        self.outside.note(self.queue.now(), block);
+                    }
                     self.tell(machine, Event::Served { link: link(lane), block, sent: true });
                 }
             }

@@ -7,7 +7,7 @@ use minibit::node::{Node, NodeConfig, ShareConfig, Start};
 use minibit::time::Moment;
 use minibit::wire::Role;
 
-use super::{Cost, Happening, Machine, PORT, World, endpoint};
+use super::{Cost, Happening, Machine, Outside, PORT, World, endpoint};
 use crate::network::Network;
 use crate::queue::Queue;
 use crate::scenario::Scenario;
@@ -40,11 +40,23 @@ impl World {
             sent_bytes: 0,
         };
         let machines = (0..=peers).map(|_| blank()).collect();
+        let outside = Outside { leaf_count: share.leaf_count(), ..Outside::default() };
         let cost = Cost::default();
         let (out, probes) = (Vec::new(), Vec::new());
         let scenario = scenario.clone();
-        let mut world =
-            World { scenario, share, queue, network, machines, incomplete: peers, chance, cost, probes, out };
+        let mut world = World {
+            scenario,
+            share,
+            queue,
+            network,
+            machines,
+            incomplete: peers,
+            outside,
+            chance,
+            cost,
+            probes,
+            out,
+        };
         world.begin(0);
         Ok(world)
     }
