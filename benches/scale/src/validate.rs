@@ -52,7 +52,7 @@ pub fn validate(path: &Path, contender: &str, scenario: &Scenario) -> anyhow::Re
         let seed_up = case.seed_up.as_ref().unwrap_or(&case.up);
         let _ = writeln!(
             table,
-            "| {} | {} | {}, {}, {seed_up} | {} | {} | {} | {} | {was:.3} | {ratio:.3} | {} | {sent:.2} | {copies:.2} | {} |",
+            "| {} | {} | {}, {}, {seed_up} | {} | {} | {} | {} | {was:.3} | {ratio:.3} | {} | {} | {copies:.2} | {} |",
             case.contender,
             case.peers,
             case.up,
@@ -62,6 +62,7 @@ pub fn validate(path: &Path, contender: &str, scenario: &Scenario) -> anyhow::Re
             case.aim,
             measured.ratios.len(),
             error(ratio, was),
+            if sent.is_nan() { "–".to_owned() } else { format!("{sent:.2}") },
             error(copies, sent),
         );
     }
