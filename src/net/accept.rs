@@ -19,6 +19,9 @@ const DIALLED_MAX: usize = 256;
 const OTHER_DESCRIPTORS: usize = 48;
 /// Below this nothing is shared with anybody: what is too much then has to fail.
 const CONNECTIONS_MIN: usize = 6;
+/// Bytes that the system takes of a connection before it has sent what it took earlier.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES_MAX: u32 = 128 * 1024;
 /// How long to leave the listener alone when the system has no more to give (too many open files, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -55,10 +58,17 @@ impl Guest {
     /// None when the connection is gone already.
     pub(crate) fn new(stream: TcpStream, seat: OwnedSemaphorePermit) -> Option<Guest> {
         stream.set_nodelay(true).ok()?;
+        keep_queue_short(&stream);
         let remote = stream.peer_addr().ok()?;
         let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
         Some(Guest { stream, remote, seat })
     }
+}
+
+/// What the system has not sent yet of a connection stays little, where it can: what is said next waits behind it.
+fn keep_queue_short(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
 }
 
 /// Accepts until nobody takes the guests any more. Those beyond `accepted_max` wait in the system's own queue.

@@ -62,7 +62,7 @@ impl Swarm {
         let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else { return };
         let mut requests = Vec::new();
         while let Some(bytes) = session.appetite(turn.now) {
-            let is_guided = session.guides(turn.now);
+            let is_guided = session.guides(turn.now) && !session.is_idle();
             let Session { stock, suggested, .. } = session;
             let Some(stock) = stock.known() else { break };
             if !session.we_want || !rate::is_open(&mut turn.purse.down, turn.now) {

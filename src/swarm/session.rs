@@ -38,11 +38,19 @@ const GUIDANCE: Duration = Duration::from_secs(1);
 const WINDOW_FIRST: u64 = 256 * 1024;
 const WINDOW_MIN: u64 = 2 * LEAF_BYTES as u64;
 const WINDOW_MAX: u64 = 16 * 1024 * 1024;
+/// Of what is owed to a peer, the shell has about so much of a second in hand, and so many bytes beside; the rest waits
+/// here, where news and answers pass it and a choke can still take it back.
+const SERVING: Duration = Duration::from_millis(150);
+const SERVING_BESIDE: u64 = LEAF_BYTES as u64;
+const SERVING_BYTES_MAX: u64 = 2 * 1024 * 1024;
 const BLOCK_FIRST: u32 = 64 * 1024;
 /// What is under way with a peer takes about so long, beside the time of a single block on an idle line: long enough for
 /// its sender never to run dry, and so short that news and rare pieces do not wait behind it. Simulated with 8 to 64 peers
 /// at 50 Mbit/s: three times as much ends later, and wastes more at the end.
-const UNDER_WAY: Duration = Duration::from_millis(500);
+const UNDER_WAY: Duration = Duration::from_millis(400);
+/// And so much more, in bytes: where many draw on one line, each gets of it as it has under way, and without this the
+/// slower would fall ever further behind.
+const UNDER_WAY_BESIDE: u64 = 64 * 1024;
 /// Ask for no more than about 2 s of a peer's rate (`wire.md`).
 const UNDER_WAY_MAX: Duration = Duration::from_secs(2);
 /// A block is about this much of a second at the peer's speed.
@@ -308,9 +316,9 @@ impl Session {
             self.service_least = self.service_least.min(took);
         }
         self.down.add(now, u64::from(block.length));
-        let span = (UNDER_WAY + self.service_least).min(UNDER_WAY_MAX);
-        let millis = u64::try_from(span.as_millis()).expect("two seconds at most");
-        self.steady_bytes = self.down.rate(now) * millis / 1_000;
+        let rate = self.down.rate(now);
+        let wanted = within(UNDER_WAY + self.service_least, rate) + UNDER_WAY_BESIDE;
+        self.steady_bytes = wanted.min(within(UNDER_WAY_MAX, rate));
         self.delivered = now;
         self.is_snubbed = false;
         self.pause = PAUSE_FIRST;
@@ -391,10 +399,26 @@ impl Session {
         }
     }
 
+    /// How many bytes the shell may have in hand for it: little, since what is said to it waits behind them.
+    pub fn serving_max(&self, now: Moment) -> u64 {
+        (SERVING_BESIDE + within(SERVING, self.up.rate(now))).min(SERVING_BYTES_MAX)
+    }
+
+    /// Whether nothing is waited for from it.
+    pub fn is_idle(&self) -> bool {
+        self.awaited_count == 0
+    }
+
     /// Whether it is asked for what it suggests only.
     pub fn guides(&self, now: Moment) -> bool {
         now < self.guided_until
     }
+}
+
+/// Bytes that pass in `span` at `rate` bytes a second.
+pub fn within(span: Duration, rate: u64) -> u64 {
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    rate.saturating_mul(millis) / 1_000
 }
 
 #[cfg(test)]

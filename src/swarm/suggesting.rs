@@ -9,8 +9,12 @@ use crate::time::Moment;
 
 use super::picker::Rarity;
 
-/// Suggestions that one peer has not taken up yet: at least, and at most.
-pub const OPEN: (usize, usize) = (4, 64);
+/// Suggestions that one peer has not taken up yet, at most.
+const OPEN_MAX: usize = 64;
+/// As many are open whatever the peer's rate, in a large share and in a small one, of which nobody is to be promised all.
+const OPEN_LEAST: (usize, usize) = (4, 8);
+/// A share is large that has so many pieces for each of these suggestions.
+const PIECES_FOR_EACH: usize = 64;
 /// Pieces that one peer was promised and has not announced; beyond, promises are not counted.
 const PROMISED_MAX: usize = 4_096;
 /// Open suggestions of which none is taken up for so long are replaced: the peer has its own plans.
@@ -21,6 +25,12 @@ const STUCK: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Suggester {
     copies: Rarity,
+}
+
+/// How many suggestions to keep open with a peer that takes up `ahead` pieces while it hears of more.
+pub fn open_count(piece_count: u32, ahead: u64) -> usize {
+    let least = (piece_count as usize / PIECES_FOR_EACH).clamp(OPEN_LEAST.0, OPEN_LEAST.1);
+    usize::try_from(ahead).unwrap_or(OPEN_MAX).clamp(least, OPEN_MAX)
 }
 
 /// What one peer was promised.

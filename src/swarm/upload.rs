@@ -10,11 +10,9 @@ use super::choker::{Changes, Standing, TEAM_UNCHOKED_MAX, Terms, UNCHOKED_MAX};
 use super::download::numbers;
 use super::meeting::LEAVES_MAX;
 use super::session::{OWED_MAX, Session, Violation};
-use super::suggesting::OPEN;
+use super::suggesting::open_count;
 use super::{Suggester, Swarm, Turn, rate};
 
-/// Bytes of one peer that the shell has in hand at once: enough to keep its pipe filled while the next are chosen.
-const SERVING_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Suggestions reach as far ahead as this part of a second at the peer's rate: what it takes to hear and to be asked.
 const AHEAD: u64 = 2;
 /// Pieces whose last receiver is remembered.
@@ -67,8 +65,9 @@ impl Swarm {
     fn unchoke(&mut self, link: LinkId, turn: &mut Turn<'_>) {
         let Some(session) = self.sessions.get_mut(&link) else { return };
         session.we_choke = false;
-        self.say(link, Message::Unchoke, turn);
+        // First, so that it knows what to ask for when it may ask.
         self.suggest(link, turn);
+        self.say(link, Message::Unchoke, turn);
     }
 
     fn nack(
@@ -105,7 +104,7 @@ impl Swarm {
         };
         let Some(stock) = session.stock.known().filter(|_| !session.we_choke) else { return };
         let ahead = session.up.rate(turn.now) / AHEAD / u64::from(metainfo.geometry().piece_bytes());
-        let open_max = usize::try_from(ahead).unwrap_or(usize::MAX).clamp(OPEN.0, OPEN.1);
+        let open_max = open_count(metainfo.geometry().piece_count(), ahead);
         let pieces = suggester.suggest(stock, &mut session.promises, open_max, turn.now, &mut self.chance);
         pieces
             .iter()
@@ -185,8 +184,7 @@ impl Swarm {
     /// Gives the shell what is owed, one block a peer in turn, as far as pipes and limit allow.
     pub(super) fn serve(&mut self, turn: &mut Turn<'_>) {
         while rate::is_open(&mut turn.purse.up, turn.now) {
-            let can_take =
-                |session: &Session| !session.owed.is_empty() && session.serving_bytes < SERVING_BYTES_MAX;
+            let can_take = |session: &Session| may_serve(session, turn.now);
             let mut ready =
                 self.sessions.iter().filter(|(_, session)| can_take(session)).map(|(link, _)| *link);
             let first = ready.clone().next();
@@ -203,9 +201,7 @@ impl Swarm {
 
     /// Whether something could be served now if the limit allowed it.
     pub(super) fn waits_to_serve(&self) -> bool {
-        self.sessions
-            .values()
-            .any(|session| !session.owed.is_empty() && session.serving_bytes < SERVING_BYTES_MAX)
+        self.sessions.values().any(|session| !session.owed.is_empty())
     }
 
     /// A block left, or could not be read.
@@ -287,4 +283,8 @@ fn standing(link: LinkId, session: &Session, is_seed: bool, now: Moment) -> Stan
         given_bytes: session.up.total_bytes(),
         pieces: session.stock.known().map_or(0, |stock| stock.count()),
     }
+}
+
+fn may_serve(session: &Session, now: Moment) -> bool {
+    !session.owed.is_empty() && session.serving_bytes < session.serving_max(now)
 }

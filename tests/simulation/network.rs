@@ -105,6 +105,9 @@ struct Pipe {
 pub struct Network {
     pipes: Vec<Pipe>,
     wires: Vec<[End; 2]>,
+    /// Whether an uplink sends whole frames in the order they were given to it, as a router with a full queue does, so
+    /// that who has more under way gets more of it; else its lanes take turns.
+    pub is_one_queue: bool,
     /// Of the whole network, added to the distance of each pair by its own share.
     pub spread: Micros,
 }
@@ -175,7 +178,7 @@ impl Network {
         end.waiting.push_back(frame);
         let (machine, is_queued) = (end.seat.machine, end.is_queued);
         end.is_queued = true;
-        if !is_queued {
+        if !is_queued || self.is_one_queue {
             self.pipes[machine].ready.push_back(tip);
         }
         self.start_chunk(queue, machine);
@@ -189,7 +192,8 @@ impl Network {
                 end.is_queued = false;
                 continue;
             };
-            let bytes = CHUNK_BYTES.min(head.bytes - end.head_sent_bytes);
+            let left = head.bytes - end.head_sent_bytes;
+            let bytes = if self.is_one_queue { left } else { CHUNK_BYTES.min(left) };
             let pipe = &mut self.pipes[machine];
             pipe.under_way = Some((tip, bytes));
             queue.after(span(bytes, pipe.up_rate), Happening::Uplinked(machine));
@@ -203,8 +207,9 @@ impl Network {
             if !self.end(tip).is_gone {
                 self.launch(queue, tip, bytes);
             }
+            let is_one_queue = self.is_one_queue;
             let end = self.end(tip);
-            if !end.waiting.is_empty() && !end.is_queued {
+            if !end.waiting.is_empty() && !end.is_queued && !is_one_queue {
                 end.is_queued = true;
                 self.pipes[machine].ready.push_back(tip);
             }
