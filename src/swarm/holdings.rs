@@ -1,19 +1,13 @@
 //! Who holds what: what peers announce, what we announce, and who therefore has something for whom.
 
-use std::time::Duration;
-
 use crate::content::{PieceIndex, PieceSet};
 use crate::ids::LinkId;
 use crate::seam::Action;
-use crate::time::Moment;
 use crate::wire::Message;
 
+use super::announcing::Audience;
 use super::session::Violation;
 use super::{Part, Swarm, Turn, stock};
-
-/// Pieces that are finished within so long of each other are announced in one message: of many small files each is a
-/// piece, and a message for each piece and peer would cost more than the files.
-const ANNOUNCE_PAUSE: Duration = Duration::from_millis(20);
 
 impl Swarm {
     /// A peer said what it holds.
@@ -121,39 +115,44 @@ impl Swarm {
     /// A piece is verified and written.
     pub(super) fn keep(&mut self, piece: PieceIndex, turn: &mut Turn<'_>) {
         turn.out.push(Action::Keep { share: self.share, piece });
-        for link in self.links() {
-            let Some(session) = self.sessions.get_mut(&link) else { continue };
+        let mut useless = Vec::new();
+        for (link, session) in &mut self.sessions {
             if session.stock.known().is_some_and(|stock| stock.contains(piece)) {
                 session.useful_count -= 1;
-                self.tell_interest(link, turn);
+                if session.useful_count == 0 {
+                    useless.push(*link);
+                }
             }
         }
-        self.unannounced.insert(piece);
+        useless.into_iter().for_each(|link| self.tell_interest(link, turn));
+        self.announcer.gained(piece);
         self.announce(turn);
         self.note_completion(turn);
     }
 
-    /// Tells everyone what is held and was not told yet: at once, but what comes in quick succession together.
+    /// Tells of what is held those whom it is time to tell.
     pub(super) fn announce(&mut self, turn: &mut Turn<'_>) {
-        if self.unannounced.is_empty() || turn.now < self.announcement {
-            return;
-        }
-        self.announcement = turn.now.after(ANNOUNCE_PAUSE);
-        let mut runs: Vec<[u64; 2]> = Vec::new();
-        for index in std::mem::take(&mut self.unannounced).into_iter().map(|piece| u64::from(piece.get())) {
-            match runs.last_mut() {
-                Some([_, last]) if *last + 1 == index => *last = index,
-                _ => runs.push([index; 2]),
+        match self.announcer.audience(turn.now, self.sessions.len(), self.is_seed()) {
+            None => {}
+            Some(Audience::Everyone) => {
+                self.links().into_iter().for_each(|link| self.tell_news(link, turn));
+                self.announcer.all_are_told();
             }
-        }
-        for link in self.links() {
-            self.say(link, Message::Stock { all: None, more: Some(runs.clone()) }, turn);
+            Some(Audience::Near) => {
+                let near =
+                    self.sessions.iter().filter(|(_, session)| !session.we_choke || !session.it_chokes);
+                let near: Vec<LinkId> = near.map(|(link, _)| *link).collect();
+                near.into_iter().for_each(|link| self.tell_news(link, turn));
+            }
         }
     }
 
-    /// When `announce` is due.
-    pub(super) fn announcement_due(&self) -> Option<Moment> {
-        (!self.unannounced.is_empty()).then_some(self.announcement)
+    /// Tells a peer of what is held and it was not told yet.
+    pub(super) fn tell_news(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let runs = self.announcer.untold(link);
+        if !runs.is_empty() {
+            self.say(link, Message::Stock { all: None, more: Some(runs) }, turn);
+        }
     }
 
     /// The content beneath these pieces changed: nobody is told that we hold them any more.
@@ -163,12 +162,12 @@ impl Swarm {
         if let Some(suggester) = &mut self.suggester {
             lost.iter().for_each(|piece| suggester.forget(*piece));
         }
-        self.unannounced.retain(|piece| !lost.contains(piece));
         if !lost.is_empty() {
             for link in self.links() {
                 self.recount(link);
                 self.first_stock().into_iter().for_each(|message| self.say(link, message, turn));
             }
+            self.announcer.all_are_told();
             self.refuse_what_is_lost(turn);
         }
     }

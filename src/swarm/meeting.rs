@@ -115,6 +115,7 @@ impl Swarm {
             session.stock.settle(metainfo.geometry()).expect("nothing was claimed yet");
         }
         self.sessions.insert(link, session);
+        self.announcer.is_told(link);
         self.gossip_to(link, turn);
         self.fetch_metainfo(turn);
     }
@@ -151,6 +152,7 @@ impl Swarm {
             suggester.left(&mut session.promises);
         }
         session.owed.clear();
+        self.announcer.left(link);
         self.forget_suspicions_of(link);
         self.fetch.is_left_by(link);
         let endpoints = session.remote.dialled.iter().cloned().chain(listening_at(&session.remote));

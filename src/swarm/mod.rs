@@ -1,5 +1,6 @@
 //! One share's swarm: composes book, sessions, picker and choker, and routes what happened to the room that decides.
 
+mod announcing;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
@@ -18,7 +19,7 @@ mod suggesting;
 mod upload;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ pub use meeting::Refusal;
 pub use rate::{Bucket, Purse};
 pub use session::{Remote, Violation};
 
+use announcing::Announcer;
 use blame::Suspect;
 use book::Book;
 use choker::Choker;
@@ -114,10 +116,7 @@ pub struct Swarm {
     suspects: BTreeMap<PieceIndex, Suspect>,
     /// Bans of before the download had a place on disk; each ended a link, of which few come in that time.
     bans_to_keep: Vec<Ban>,
-    /// Held, and not announced yet.
-    unannounced: BTreeSet<PieceIndex>,
-    /// When the next announcement may go out.
-    announcement: Moment,
+    announcer: Announcer,
     /// Whom we gave a piece to last, to see whether it turns up elsewhere.
     given: BTreeMap<PieceIndex, LinkId>,
     served_last: LinkId,
@@ -159,8 +158,7 @@ impl Swarm {
             suggester: None,
             suspects: BTreeMap::new(),
             bans_to_keep: Vec::new(),
-            unannounced: BTreeSet::new(),
-            announcement: turn.now,
+            announcer: Announcer::default(),
             given: BTreeMap::new(),
             served_last: LinkId(0),
             totals: Totals::default(),
@@ -295,7 +293,7 @@ impl Swarm {
     pub fn deadline(&self, purse: &Purse) -> Moment {
         let up = purse.up.as_ref().filter(|_| self.waits_to_serve()).and_then(Bucket::opens);
         let down = purse.down.as_ref().filter(|_| self.waits_to_ask()).and_then(Bucket::opens);
-        let sooner = [up, down, self.announcement_due()].into_iter().flatten().min();
+        let sooner = [up, down, self.announcer.due()].into_iter().flatten().min();
         self.inspection.min(self.gossip).min(sooner.unwrap_or(self.gossip))
     }
 

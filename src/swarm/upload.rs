@@ -63,6 +63,7 @@ impl Swarm {
     }
 
     fn unchoke(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        self.tell_news(link, turn);
         let Some(session) = self.sessions.get_mut(&link) else { return };
         session.we_choke = false;
         // First, so that it knows what to ask for when it may ask.
