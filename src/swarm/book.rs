@@ -57,18 +57,21 @@ impl Book {
         self.entries.entry(endpoint).and_modify(|known| known.pinned = true).or_insert(entry);
     }
 
-    /// Somebody may be at `address`; to be tried from `not_before` on.
-    pub fn learn(&mut self, address: SocketAddr, id: Option<PeerId>, not_before: Moment) {
+    /// Somebody may be at `address`; to be tried from `not_before` on. Whether that is news.
+    pub fn learn(&mut self, address: SocketAddr, id: Option<PeerId>, not_before: Moment) -> bool {
         let endpoint = Endpoint::at(address.ip(), address.port());
+        if self.entries.contains_key(&endpoint) {
+            return false;
+        }
         let refused = address.port() == 0
             || self.own.contains(&endpoint)
             || !is_dialable(address.ip())
             || self.is_banned(address.ip(), address.port(), id);
-        if refused || self.entries.contains_key(&endpoint) || !self.has_room() {
-            return;
+        if refused || !self.has_room() {
+            return false;
         }
         let entry = Entry { state: State::Idle, pinned: false, id, failures: 0, not_before };
-        self.entries.insert(endpoint, entry);
+        self.entries.insert(endpoint, entry).is_none()
     }
 
     /// Whether one more may be learned; where the book is full, the one that failed most gives way.
@@ -85,26 +88,29 @@ impl Book {
     /// Up to `max` endpoints to dial now; they count as being dialled. First, and however many dials are under way, those
     /// that the person named; then those that failed least, the longest waiting first, so that nobody who tells us of
     /// many dead places keeps us from the others. Nobody who is linked already is dialled again under another address.
-    pub fn due(&mut self, now: Moment, max: usize, linked: &BTreeSet<PeerId>) -> Vec<Endpoint> {
-        let dialling = self.entries.values().filter(|entry| entry.state == State::Dialling).count();
+    pub fn due(&mut self, now: Moment, max: usize, is_linked: impl Fn(PeerId) -> bool) -> Vec<Endpoint> {
+        if max == 0 {
+            return Vec::new();
+        }
         let is_due = |entry: &Entry| {
-            entry.state == State::Idle
-                && entry.not_before <= now
-                && !entry.id.is_some_and(|id| linked.contains(&id))
+            entry.state == State::Idle && entry.not_before <= now && !entry.id.is_some_and(&is_linked)
         };
-        let mut due: Vec<((bool, u32, Moment), Endpoint)> = self
+        let mut due: Vec<((bool, u32, Moment), &Endpoint)> = self
             .entries
             .iter()
             .filter(|(_, entry)| is_due(entry))
-            .map(|(endpoint, entry)| ((!entry.pinned, entry.failures, entry.not_before), endpoint.clone()))
+            .map(|(endpoint, entry)| ((!entry.pinned, entry.failures, entry.not_before), endpoint))
             .collect();
-        due.sort();
+        if due.is_empty() {
+            return Vec::new();
+        }
+        due.sort_unstable();
+        let dialling = self.entries.values().filter(|entry| entry.state == State::Dialling).count();
         let pinned = due.iter().filter(|((others, ..), _)| !others).count();
         due.truncate(max.min(DIALS_MAX.saturating_sub(dialling).max(pinned)));
-        for (_, endpoint) in &due {
-            self.change(endpoint, |entry| entry.state = State::Dialling);
-        }
-        due.into_iter().map(|(_, endpoint)| endpoint).collect()
+        let due: Vec<Endpoint> = due.into_iter().map(|(_, endpoint)| endpoint.clone()).collect();
+        due.iter().for_each(|endpoint| self.change(endpoint, |entry| entry.state = State::Dialling));
+        due
     }
 
     /// Nobody answered at `endpoint`, or refused us: it is left alone for a while that grows.
@@ -216,6 +222,10 @@ mod tests {
         SocketAddr::from(([203, 0, 113, last], 7070))
     }
 
+    fn nobody(_: PeerId) -> bool {
+        false
+    }
+
     fn later(secs: u64) -> Moment {
         Moment::START.after(Duration::from_secs(secs))
     }
@@ -226,9 +236,9 @@ mod tests {
         book.learn(address(1), None, Moment::START);
         let (mut now, mut waits) = (Moment::START, Vec::new());
         for _ in 0..12 {
-            let endpoint = book.due(now, 1, &BTreeSet::new()).pop().expect("it is due");
+            let endpoint = book.due(now, 1, nobody).pop().expect("it is due");
             book.failed(&endpoint, now, &mut chance);
-            assert!(book.due(now, 1, &BTreeSet::new()).is_empty());
+            assert!(book.due(now, 1, nobody).is_empty());
             let not_before = book.entries[&endpoint].not_before;
             waits.push(not_before.since(now));
             now = not_before;
@@ -243,7 +253,7 @@ mod tests {
     fn a_full_book_forgets_whom_it_failed_to_reach_most() {
         let (mut book, mut chance) = (Book::default(), Chance::new(1));
         let place = |n: usize| SocketAddr::from(([203, 0, 113, 1], u16::try_from(n + 1).expect("a port")));
-        (0..ENDPOINTS_MAX).for_each(|n| book.learn(place(n), None, Moment::START));
+        assert!((0..ENDPOINTS_MAX).all(|n| book.learn(place(n), None, Moment::START)));
         book.learn(place(ENDPOINTS_MAX), None, Moment::START);
         assert_eq!(book.entries.len(), ENDPOINTS_MAX);
         let failed = Endpoint::at(place(5).ip(), place(5).port());
@@ -259,10 +269,7 @@ mod tests {
         let tracker: Endpoint = "tracker.example:7070".parse().expect("an endpoint");
         book.pin(tracker.clone(), Moment::START);
         for round in 0..50 {
-            assert_eq!(
-                book.due(later(round * 100), 9, &BTreeSet::new()).as_slice(),
-                std::slice::from_ref(&tracker)
-            );
+            assert_eq!(book.due(later(round * 100), 9, nobody).as_slice(), std::slice::from_ref(&tracker));
             book.failed(&tracker, later(round * 100), &mut chance);
         }
     }
@@ -270,12 +277,12 @@ mod tests {
     #[test]
     fn the_person_s_word_comes_before_any_number_of_places_told_of() {
         let mut book = Book::default();
-        (0..100)
-            .for_each(|n| book.learn(SocketAddr::from(([203, 0, 113, 1], 1000 + n)), None, Moment::START));
-        assert_eq!(book.due(later(1), 200, &BTreeSet::new()).len(), DIALS_MAX);
+        let place = |n: u16| SocketAddr::from(([203, 0, 113, 1], 1000 + n));
+        assert!((0..100).all(|n| book.learn(place(n), None, Moment::START)));
+        assert_eq!(book.due(later(1), 200, nobody).len(), DIALS_MAX);
         let tracker: Endpoint = "tracker.example:7070".parse().expect("an endpoint");
         book.pin(tracker.clone(), later(2));
-        assert_eq!(book.due(later(2), 200, &BTreeSet::new()), vec![tracker]);
+        assert_eq!(book.due(later(2), 200, nobody), vec![tracker]);
     }
 
     #[test]
@@ -283,9 +290,9 @@ mod tests {
         let mut book = Book::default();
         let id = PeerId([7; 20]);
         book.learn(address(1), Some(id), Moment::START);
-        assert!(book.due(later(1), 9, &BTreeSet::from([id])).is_empty());
-        assert_eq!(book.due(later(1), 9, &BTreeSet::new()).len(), 1);
-        assert!(book.due(later(2), 9, &BTreeSet::new()).is_empty());
+        assert!(book.due(later(1), 9, |linked| linked == id).is_empty());
+        assert_eq!(book.due(later(1), 9, nobody).len(), 1);
+        assert!(book.due(later(2), 9, nobody).is_empty());
     }
 
     #[test]
@@ -293,7 +300,7 @@ mod tests {
         let mut book = Book::default();
         book.is_ourselves(Endpoint::at(address(1).ip(), 7070));
         book.learn(address(1), None, Moment::START);
-        assert!(book.due(later(9), 9, &BTreeSet::new()).is_empty());
+        assert!(book.due(later(9), 9, nobody).is_empty());
     }
 
     #[test]

@@ -106,6 +106,13 @@ impl Choker {
         }
     }
 
+    /// Whether a review could change anything, now that this peer, known or not, is interested or is no more (or gone).
+    pub fn minds(&self, link: LinkId, interested: bool, now: Moment, deserving_max: usize) -> bool {
+        let is_served = self.deserving.contains(&link) || self.lucky.is_some_and(|lucky| lucky.link == link);
+        let is_free = self.deserving.len() < deserving_max || self.lucky.is_none();
+        now >= self.deadline() || if interested { is_free } else { is_served }
+    }
+
     /// When to review at the latest.
     pub fn deadline(&self) -> Moment {
         self.round_ends.min(self.look)

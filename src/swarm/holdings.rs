@@ -117,7 +117,8 @@ impl Swarm {
         turn.out.push(Action::Keep { share: self.share, piece });
         let mut useless = Vec::new();
         for (link, session) in &mut self.sessions {
-            if session.stock.known().is_some_and(|stock| stock.contains(piece)) {
+            let is_useful = session.useful_count > 0;
+            if is_useful && session.stock.known().is_some_and(|stock| stock.contains(piece)) {
                 session.useful_count -= 1;
                 if session.useful_count == 0 {
                     useless.push(*link);

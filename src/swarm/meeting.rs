@@ -114,6 +114,7 @@ impl Swarm {
         if let Some(metainfo) = self.metainfo.as_ref().filter(|_| self.picker.is_some()) {
             session.stock.settle(metainfo.geometry()).expect("nothing was claimed yet");
         }
+        self.linked.insert((session.remote.id, link));
         self.sessions.insert(link, session);
         self.announcer.is_told(link);
         self.gossip_to(link, turn);
@@ -133,6 +134,7 @@ impl Swarm {
     /// The link is gone: everything it had part in goes on without it.
     pub fn unlinked(&mut self, link: LinkId, turn: &mut Turn<'_>) {
         let Some(mut session) = self.sessions.remove(&link) else { return };
+        self.linked.remove(&(session.remote.id, link));
         if let Some(picker) = &mut self.picker {
             session
                 .stock
@@ -161,7 +163,7 @@ impl Swarm {
         }
         turn.out.push(self.news(&session.remote, "gone"));
         self.fetch_metainfo(turn);
-        self.review(turn);
+        self.review_for(link, false, turn);
         self.ask_everyone(turn);
     }
 
@@ -191,8 +193,8 @@ impl Swarm {
             return;
         }
         let room = LINKS_MAX.saturating_sub(self.link_count());
-        let linked: BTreeSet<PeerId> = self.sessions.values().map(|session| session.remote.id).collect();
-        for endpoint in self.book.due(turn.now, room, &linked) {
+        let linked = &self.linked;
+        for endpoint in self.book.due(turn.now, room, |id| is_among(linked, id)) {
             turn.out.push(Action::Dial { share: self.share, endpoint });
         }
     }
@@ -211,14 +213,18 @@ impl Swarm {
             return;
         }
         let nearest = Scope::of(teller.remote.address.ip()).min(Scope::Private);
-        let linked: BTreeSet<PeerId> = self.sessions.values().map(|session| session.remote.id).collect();
         let is_new = |peer: &&PeerAddress| {
-            peer.id != self.own_id && !linked.contains(&peer.id) && Scope::of(peer.ip) >= nearest
+            peer.id != self.own_id && !is_among(&self.linked, peer.id) && Scope::of(peer.ip) >= nearest
         };
+        let not_before = turn.now.after(wait);
+        let mut is_news = false;
         for peer in peers.iter().filter(is_new) {
-            self.book.learn(SocketAddr::new(peer.ip, peer.port), Some(peer.id), turn.now.after(wait));
+            is_news |= self.book.learn(SocketAddr::new(peer.ip, peer.port), Some(peer.id), not_before);
         }
-        self.dial(turn);
+        // Whoever is to be tried later is dialled at the inspection that follows.
+        if is_news && wait.is_zero() {
+            self.dial(turn);
+        }
     }
 
     /// Closes the dead, says something to those who heard nothing for long, gives up on what is overdue.
@@ -289,6 +295,11 @@ impl Swarm {
     pub(super) fn news(&self, remote: &Remote, state: &'static str) -> Action {
         Action::Tell(News::Peer { share: self.share, id: remote.id, address: remote.address, state })
     }
+}
+
+/// Whether there is a link to somebody who says it is `id`.
+fn is_among(linked: &BTreeSet<(PeerId, LinkId)>, id: PeerId) -> bool {
+    linked.range((id, LinkId(0))..=(id, LinkId(u64::MAX))).next().is_some()
 }
 
 /// Where a peer can be dialled, as seen from here.

@@ -19,7 +19,7 @@ mod suggesting;
 mod upload;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,6 +110,8 @@ pub struct Swarm {
     fetch: Fetch,
     picker: Option<Picker>,
     sessions: BTreeMap<LinkId, Session>,
+    /// Who says it is whom, on which link: of every session.
+    linked: BTreeSet<(PeerId, LinkId)>,
     book: Book,
     choker: Choker,
     suggester: Option<Suggester>,
@@ -153,6 +155,7 @@ impl Swarm {
             fetch: Fetch::default(),
             picker: None,
             sessions: BTreeMap::new(),
+            linked: BTreeSet::new(),
             book,
             choker: Choker::default(),
             suggester: None,
@@ -333,6 +336,8 @@ impl Swarm {
 
     /// Asserts the invariants that span rooms; for tests and simulations.
     pub fn check(&self) {
+        let linked = self.sessions.iter().map(|(link, session)| (session.remote.id, *link));
+        assert_eq!(self.linked, linked.collect());
         let Some(picker) = &self.picker else { return };
         picker.check();
         for piece in picker.held().iter().chain(picker.wanted().iter()) {

@@ -24,8 +24,15 @@ impl Swarm {
             let is_news = session.it_wants != wants;
             session.it_wants = wants;
             if is_news {
-                self.review(turn);
+                self.review_for(link, wants, turn);
             }
+        }
+    }
+
+    /// Reviews if this peer's interest, or its going, can change who is served.
+    pub(super) fn review_for(&mut self, link: LinkId, wants: bool, turn: &mut Turn<'_>) {
+        if self.choker.minds(link, wants, turn.now, self.deserving_max()) {
+            self.review(turn);
         }
     }
 
