@@ -10,8 +10,7 @@ use crate::time::Moment;
 /// Pieces that are finished within so long of each other are announced in one message: of many small files each is a
 /// piece, and a message for each piece and peer would cost more than the files.
 const NEAR_PAUSE: Duration = Duration::from_millis(20);
-/// With so many links or fewer everyone is told at once. Simulated with 8 to 50 peers at 50 Mbit/s: to let the rest wait
-/// there ends later by some hundredths.
+/// With so many links or fewer everyone is told at once: what is said is little there, and waiting ends later.
 const LINKS_FEW: u32 = 30;
 /// Each link beyond lengthens the pause of those who are neither served by us nor serve us, so that what is said does not
 /// grow with the square of the swarm.
