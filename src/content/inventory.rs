@@ -94,6 +94,13 @@ impl PieceSet {
         words.enumerate().flat_map(|(at, word)| ones(word).map(move |bit| piece(at * WORD_BITS + bit)))
     }
 
+    /// The pieces that are in both, in order, a machine word at a time.
+    pub fn both<'a>(&'a self, other: &'a PieceSet) -> impl Iterator<Item = PieceIndex> + 'a {
+        debug_assert_eq!(self.bits.len(), other.bits.len(), "sets of one share");
+        let words = self.bits.as_slice().iter().zip(other.bits.as_slice()).map(|(own, other)| own & other);
+        words.enumerate().flat_map(|(at, word)| ones(word).map(move |bit| piece(at * WORD_BITS + bit)))
+    }
+
     /// Whether every piece of it is in `other`.
     pub fn is_subset(&self, other: &PieceSet) -> bool {
         self.count <= other.count && self.bits.is_subset(&other.bits)
@@ -196,6 +203,7 @@ mod tests {
             prop_assert_eq!(ours.count() as usize, own.len());
             prop_assert_eq!(numbers(ours.iter()), own.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(numbers(ours.minus(&theirs)), own.difference(&other).copied().collect::<Vec<_>>());
+            prop_assert_eq!(numbers(ours.both(&theirs)), own.intersection(&other).copied().collect::<Vec<_>>());
             prop_assert_eq!(ours.is_subset(&theirs), own.is_subset(&other));
         }
 

@@ -10,12 +10,13 @@ const NOWHERE: u32 = u32::MAX;
 /// Counts for all pieces, and an order over those that are open: wanted, not held, not begun.
 ///
 /// Invariants: `order` is sorted by count; `starts[c]..starts[c + 1]` are the places of the open pieces with count `c`;
-/// `places[p]` is where piece `p` stands, or [`NOWHERE`].
+/// `places[p]` is where piece `p` stands, or [`NOWHERE`]; `open` are the pieces of `order`.
 #[derive(Clone, Debug)]
 pub struct Rarity {
     counts: Vec<u16>,
     places: Vec<u32>,
     order: Vec<PieceIndex>,
+    open: PieceSet,
     starts: Vec<u32>,
 }
 
@@ -27,6 +28,7 @@ impl Rarity {
             counts: vec![0; pieces],
             places: vec![NOWHERE; pieces],
             order: Vec::new(),
+            open: PieceSet::empty(piece_count),
             starts: vec![0, 0],
         }
     }
@@ -37,6 +39,7 @@ impl Rarity {
         self.stretch(self.counts[piece.index()]);
         let mut place = self.order.len();
         self.order.push(piece);
+        self.open.insert(piece);
         self.places[piece.index()] = narrow(place);
         let count = usize::from(self.counts[piece.index()]);
         for bucket in (count + 1..self.starts.len()).rev() {
@@ -61,6 +64,7 @@ impl Rarity {
             place = last;
         }
         self.order.pop();
+        self.open.remove(piece);
         self.places[piece.index()] = NOWHERE;
     }
 
@@ -138,11 +142,11 @@ impl Rarity {
         drawn.or_else(|| self.rarest(stock, chance))
     }
 
-    /// As `rarest`, looking through what the peer holds: quicker where that is little.
+    /// As `rarest`, looking through all that is open and that the peer holds: quicker where that is little.
     fn rarest_of(&self, stock: &PieceSet, chance: &mut Chance) -> Option<PieceIndex> {
         let mut best = None;
         let (mut least, mut ties) = (u16::MAX, 0);
-        for piece in stock.iter().filter(|piece| self.is_open(*piece)) {
+        for piece in self.open.both(stock) {
             let count = self.count(piece);
             if count < least {
                 (best, least, ties) = (Some(piece), count, 1);
