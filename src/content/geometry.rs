@@ -119,6 +119,8 @@ pub struct Geometry {
     lengths: Vec<u64>,
     /// By file: the number of its first piece or, of an empty one, of the next file's; at the end, the piece count.
     first_pieces: Vec<u32>,
+    /// By piece: its file. Asked for with every block, where a search among many small files is felt.
+    files: Vec<FileIndex>,
 }
 
 impl Geometry {
@@ -137,7 +139,9 @@ impl Geometry {
             .filter(|total| *total <= TOTAL_BYTES_MAX)
             .ok_or(BadGeometry::TooLarge)?;
         let first_pieces = number(lengths, piece_bytes)?;
-        Ok(Geometry { piece_bytes: bytes, total_bytes, lengths: lengths.to_vec(), first_pieces })
+        let pieces = first_pieces.windows(2).map(|ends| (ends[1] - ends[0]) as usize).enumerate();
+        let files = pieces.flat_map(|(file, pieces)| std::iter::repeat_n(file_index(file), pieces)).collect();
+        Ok(Geometry { piece_bytes: bytes, total_bytes, lengths: lengths.to_vec(), first_pieces, files })
     }
 
     /// The piece length we choose for content of this many bytes: about 1,000-2,000 pieces.
@@ -199,10 +203,9 @@ impl Geometry {
 
     /// The file this piece lies in, and the byte of it where the piece begins.
     pub fn place(&self, piece: PieceIndex) -> (FileIndex, u64) {
-        let begun = self.first_pieces.partition_point(|first| *first <= piece.0);
-        let file = begun - 1;
-        let pieces_before = piece.0 - self.first_pieces[file];
-        (file_index(file), u64::from(pieces_before) * u64::from(self.piece_bytes))
+        let file = self.files[piece.index()];
+        let pieces_before = piece.0 - self.first_pieces[file.index()];
+        (file, u64::from(pieces_before) * u64::from(self.piece_bytes))
     }
 
     /// Files in the share, empty ones included.
