@@ -19,7 +19,7 @@ use crate::seam::{Event, News};
 const READS_MAX: usize = 8;
 
 /// Bytes of a block that are read at once: what a writer holds for as long as its peer takes to take them.
-const PART_BYTES_MAX: u32 = 128 * 1024;
+pub(crate) const PART_BYTES_MAX: u32 = 128 * 1024;
 
 /// Where every writer gets its bytes.
 #[derive(Debug)]

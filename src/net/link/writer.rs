@@ -13,7 +13,8 @@ use super::{Letter, Report, Tools};
 use crate::content::{Block, Metainfo, PieceIndex};
 use crate::ids::{LinkId, ShareId};
 use crate::net::content::Store;
-use crate::net::serve::Larder;
+use crate::net::pool::Buffer;
+use crate::net::serve::{Larder, PART_BYTES_MAX};
 use crate::seam::Event;
 use crate::wire::{Message, encode};
 
@@ -30,6 +31,10 @@ pub(super) struct Writer<W> {
     link: LinkId,
     sink: W,
     gathered: Vec<u8>,
+    /// Contents that belong between the lines gathered: at which byte of those each, and in all at most [`PART_BYTES_MAX`].
+    enclosed: Vec<(usize, Buffer)>,
+    /// Blocks that end with what is gathered: the core hears of them once that is written.
+    ending: Vec<Block>,
     letters: mpsc::Receiver<Letter>,
     room: Arc<Notify>,
     closing: CancellationToken,
@@ -47,7 +52,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         closing: CancellationToken,
     ) -> Writer<W> {
         let (inbox, larder) = (tools.inbox.clone(), tools.larder.clone());
-        Writer { link, sink, gathered: Vec::new(), letters, room, closing, inbox, larder }
+        let (gathered, enclosed, ending) = (Vec::new(), Vec::new(), Vec::new());
+        Writer { link, sink, gathered, enclosed, ending, letters, room, closing, inbox, larder }
     }
 
     /// Writes until the last word is out. `TimedOut` when the other side takes nothing any more, `UnexpectedEof` when
@@ -99,21 +105,39 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     async fn block(&mut self, share: ShareId, store: Arc<Store>, block: Block) -> io::Result<()> {
-        let mut sent = false;
+        let mut begun = false;
         for part in Larder::parts(block) {
             match self.larder.part(share, &store, part).await {
                 Some(bytes) => {
-                    if !sent {
+                    let line = (!begun).then(|| {
                         let (piece, start) = (block.piece.get().into(), block.start.into());
-                        encode(&Message::Block { piece, start, length: block.length }, &mut self.gathered);
-                    }
-                    self.send(&bytes).await?;
-                    sent = true;
+                        Message::Block { piece, start, length: block.length }
+                    });
+                    self.enclose(line, bytes).await?;
+                    begun = true;
                 }
-                None if sent => return Err(io::ErrorKind::UnexpectedEof.into()),
-                None => break,
+                None if begun => return Err(io::ErrorKind::UnexpectedEof.into()),
+                None => return self.tell(block, false).await,
             }
         }
+        self.ending.push(block);
+        Ok(())
+    }
+
+    /// Gathers `bytes` behind their line: those of small blocks go out together, a large one's part by part.
+    async fn enclose(&mut self, line: Option<Message>, bytes: Buffer) -> io::Result<()> {
+        let held: usize = self.enclosed.iter().map(|(_, bytes)| bytes.len()).sum();
+        if held + bytes.len() > PART_BYTES_MAX as usize {
+            self.send(&[]).await?;
+        }
+        if let Some(message) = line {
+            encode(&message, &mut self.gathered);
+        }
+        self.enclosed.push((self.gathered.len(), bytes));
+        Ok(())
+    }
+
+    async fn tell(&mut self, block: Block, sent: bool) -> io::Result<()> {
         let event = Event::Served { link: self.link, block, sent };
         self.inbox.send(event.into()).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
@@ -126,9 +150,15 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.send(&bytes).await
     }
 
-    /// Writes the lines gathered, then `payload`, in as few writes as the socket takes.
+    /// Writes the lines gathered with what is enclosed, then `payload`, in as few writes as the socket takes.
     async fn send(&mut self, payload: &[u8]) -> io::Result<()> {
-        let mut slices = [IoSlice::new(&self.gathered), IoSlice::new(payload)];
+        let mut slices = Vec::with_capacity(2 * self.enclosed.len() + 2);
+        let mut from = 0;
+        for (at, bytes) in &self.enclosed {
+            slices.extend([IoSlice::new(&self.gathered[from..*at]), IoSlice::new(bytes)]);
+            from = *at;
+        }
+        slices.extend([IoSlice::new(&self.gathered[from..]), IoSlice::new(payload)]);
         let mut left = &mut slices[..];
         IoSlice::advance_slices(&mut left, 0); // drops the empty ones
         while !left.is_empty() {
@@ -138,6 +168,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             }
         }
         self.gathered.clear();
+        self.enclosed.clear();
+        for block in std::mem::take(&mut self.ending) {
+            self.tell(block, true).await?;
+        }
         Ok(())
     }
 }
