@@ -98,8 +98,8 @@ impl Beneath {
         missing: impl Fn(&Dir, &Path) -> io::Result<bool>,
     ) -> Result<Option<Dir>, StoreError> {
         let io = |doing, path: &Path| {
-            let path = self.shown(path);
-            move |error| StoreError::Io { doing, path, error }
+            let path = path.to_owned();
+            move |error| StoreError::Io { doing, path: self.shown(&path), error }
         };
         let mut dir = self.dir.try_clone().map_err(io("cannot open", Path::new("")))?;
         let mut at = PathBuf::new();

@@ -6,7 +6,7 @@ use crate::net::content::stamp::Stamp;
 /// Files up to this size wait for each other, to be synced in one go.
 const SMALL_BYTES_MAX: u64 = 1024 * 1024;
 /// The most files that wait.
-pub(super) const GROUP_FILES_MAX: usize = 256;
+pub(super) const GROUP_FILES_MAX: usize = 1024;
 /// The most bytes that wait.
 const GROUP_BYTES_MAX: u64 = 64 * 1024 * 1024;
 

@@ -153,12 +153,21 @@ impl Store {
                 return Ok(());
             }
         }
-        let handle = self.making(file)?;
+        let is_all_of_it = start == 0 && u64::from(block.length) == self.metainfo.file(file).length;
+        let handle = if is_all_of_it { self.made(file)? } else { self.making(file)? };
         let written = handle.file.write_all_at(bytes, start + u64::from(block.start));
         written.map_err(|error| self.download().room.failed_file("cannot write", file, error))
     }
 
-    /// The open file in the making.
+    /// The open file in the making, as short as it may be: for one that is written in one go.
+    fn made(&self, file: FileIndex) -> Result<Arc<Handle>, StoreError> {
+        match self.handles.get(file) {
+            Some(handle) => Ok(handle),
+            None => Ok(self.handles.put(file, self.download().room.make(file)?)),
+        }
+    }
+
+    /// The open file in the making, of its full length.
     fn making(&self, file: FileIndex) -> Result<Arc<Handle>, StoreError> {
         if let Some(handle) = self.handles.get(file) {
             return Ok(handle);

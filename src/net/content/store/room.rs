@@ -107,6 +107,11 @@ impl Room {
         &self.partial
     }
 
+    /// Whether no file at all is in the making.
+    pub(super) fn is_empty(&self) -> bool {
+        self.partial.entries().is_ok_and(|mut entries| entries.next().is_none())
+    }
+
     /// What there is of `file`: its stamp, and the bytes it takes on the disk.
     pub(super) fn look(&self, file: FileIndex) -> Result<Option<(Stamp, u64)>, StoreError> {
         match stands(&self.partial, &name(file)) {
@@ -126,18 +131,20 @@ impl Room {
         Ok(self.partial.open_with(name(file), plain(options.read(true).write(true)))?.into_std())
     }
 
+    /// Opens `file` in the making, made if need be, of whatever length it is.
+    pub(super) fn make(&self, file: FileIndex) -> Result<File, StoreError> {
+        let mut options = OpenOptions::new();
+        let options = plain(options.read(true).write(true).create(true));
+        let made = self.partial.open_with(name(file), options).map(cap_std::fs::File::into_std);
+        made.map_err(|error| self.failed_file("cannot make", file, error))
+    }
+
     /// Opens `file` in the making, begun if need be, `bytes` long and without a byte on the disk where it can be.
     pub(super) fn begin(&self, file: FileIndex, bytes: u64) -> Result<File, StoreError> {
-        let begin = || -> io::Result<File> {
-            let mut options = OpenOptions::new();
-            let options = plain(options.read(true).write(true).create(true));
-            let begun = self.partial.open_with(name(file), options)?.into_std();
-            if begun.metadata()?.len() != bytes {
-                begun.set_len(bytes)?;
-            }
-            Ok(begun)
-        };
-        begin().map_err(|error| self.failed_file("cannot make", file, error))
+        let begun = self.make(file)?;
+        let stretch = || if begun.metadata()?.len() == bytes { Ok(()) } else { begun.set_len(bytes) };
+        stretch().map_err(|error| self.failed_file("cannot make", file, error))?;
+        Ok(begun)
     }
 
     /// Takes away what there is of `file`.

@@ -35,6 +35,7 @@ impl Survey {
         let files: Vec<FileIndex> = metainfo.geometry().files().collect();
         let mut survey = Survey { finals: Vec::new(), partials: Vec::new(), files };
         let mut looker = Looker { base, folder: None };
+        let is_room_empty = room.is_empty();
         for &file in &survey.files {
             go_on(progress)?;
             let path = below_target(metainfo, file);
@@ -42,7 +43,7 @@ impl Survey {
                 .look(&path)
                 .and_then(|standing| candidate(metainfo, base, file, &path, standing, force));
             survey.finals.push(if ledger.is_selected(file) { seen? } else { seen.unwrap_or(None) });
-            survey.partials.push(room.look(file)?);
+            survey.partials.push(if is_room_empty { None } else { room.look(file)? });
         }
         Ok(survey)
     }
