@@ -12,8 +12,9 @@ use super::{Progress, Stopped};
 use crate::content::{FileIndex, Geometry, LEAF_BYTES, PieceIndex, merkle};
 use crate::ids::Digest;
 
-/// What a thread reads at a time; whole leaves.
-const BUFFER_BYTES: usize = 512 * 1024;
+/// What a thread reads at a time: whole leaves, few enough to be hashed from the nearest cache. Of 1 GiB in the page cache, 512 KiB
+/// at a time took 0.5 s of the system's time, 64 KiB take 0.2 s.
+const BUFFER_BYTES: usize = 64 * 1024;
 /// What a thread takes on at a time, unless one piece is longer: one huge file keeps every core busy to its end.
 const SHARE_OF_WORK_BYTES: u32 = 4 * 1024 * 1024;
 

@@ -216,10 +216,13 @@ fn pieces_in_quick_succession_are_announced_together_and_the_first_at_once() {
     };
     let first = stage.delivers(link, pieces[0], truth(pieces[0]));
     assert_eq!(news(&first), [[[pieces[0]; 2]]]);
+    let (last, rest) = pieces[1..].split_last().expect("several pieces");
     let rest: Vec<Action> =
-        pieces[1..].iter().flat_map(|piece| stage.delivers(link, *piece, truth(*piece))).collect();
+        rest.iter().flat_map(|piece| stage.delivers(link, *piece, truth(*piece))).collect();
     assert!(news(&rest).is_empty());
     let later = stage.pass(Duration::from_millis(20));
     let count: u64 = news(&later).iter().flatten().map(|[first, last]| last - first + 1).sum();
-    assert_eq!((news(&later).len(), count), (1, u64::from(PIECES) - 1));
+    assert_eq!((news(&later).len(), count), (1, u64::from(PIECES) - 2));
+    let end = stage.delivers(link, *last, truth(*last));
+    assert_eq!(news(&end), [[[*last; 2]]], "nothing more will come to wait for");
 }
