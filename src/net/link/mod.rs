@@ -4,6 +4,7 @@
 
 mod lines;
 mod reader;
+mod source;
 #[cfg(test)]
 mod tests;
 mod vigil;
@@ -13,13 +14,14 @@ use std::io::ErrorKind::{TimedOut, UnexpectedEof};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::reader::Reader;
+use self::source::{Source, TcpSource};
 use self::writer::Writer;
 use super::accept::Guest;
 use super::content::Store;
@@ -93,12 +95,12 @@ impl Link {
     /// Starts both tasks.
     pub(crate) fn begin(id: LinkId, guest: Guest, tools: &Tools, tasks: &mut JoinSet<Done>) -> Link {
         let (source, sink) = guest.stream.into_split();
-        Link::over(id, source, sink, guest.seat, tools, tasks)
+        Link::over(id, TcpSource::new(source), sink, guest.seat, tools, tasks)
     }
 
     fn over(
         id: LinkId,
-        source: impl AsyncRead + Unpin + Send + 'static,
+        source: impl Source + Send + 'static,
         sink: impl AsyncWrite + Unpin + Send + 'static,
         seat: OwnedSemaphorePermit,
         tools: &Tools,
@@ -137,7 +139,7 @@ async fn overdue(closing: &CancellationToken) {
 
 /// The reader's task. Being the last to end, it tells the core that the link is closed.
 async fn reading(
-    reader: Reader<impl AsyncRead + Unpin>,
+    reader: Reader<impl Source>,
     link: LinkId,
     inbox: mpsc::Sender<Report>,
     closing: CancellationToken,

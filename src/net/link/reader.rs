@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncReadExt;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::lines::Lines;
+use super::source::Source;
 use super::vigil::Vigil;
 use super::{Letter, MAILBOX_ROOM_MIN, Report, Tools};
 use crate::content::{LEAF_BYTES, merkle};
@@ -59,7 +60,7 @@ pub(super) struct Reader<R> {
     is_greeted: bool,
 }
 
-impl<R: AsyncRead + Unpin> Reader<R> {
+impl<R: Source> Reader<R> {
     pub(super) fn new(
         link: LinkId,
         source: R,
@@ -117,6 +118,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 
     async fn more(&mut self) -> Result<(), Stop> {
+        self.source.await_bytes(1);
         let count = self.vigil.read(&mut self.source, self.lines.room()).await?;
         self.lines.filled(count);
         Ok(())
@@ -212,10 +214,12 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             return Ok(held);
         }
         let part = into.len().min(READ_BYTES_MAX);
+        self.source.await_bytes(part);
         self.vigil.read(&mut self.source, &mut into[..part]).await
     }
 
     async fn drain(&mut self) {
+        self.source.await_bytes(1);
         let mut waste = vec![0; LEAF_BYTES as usize];
         while self.source.read(&mut waste).await.is_ok_and(|count| count > 0) {}
     }

@@ -4,12 +4,13 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::Report;
 use super::reader::Stop;
+use super::source::Source;
 use crate::ids::LinkId;
 use crate::net::pool::Pool;
 use crate::seam::Event;
@@ -62,17 +63,16 @@ impl Vigil {
         self.bytes = held_bytes as u64;
     }
 
-    /// Reads some bytes, at least one.
-    pub(super) async fn read(
-        &mut self,
-        source: &mut (impl AsyncRead + Unpin),
-        into: &mut [u8],
-    ) -> Result<usize, Stop> {
+    /// Reads some bytes, at least one; what is there already once a tick, so that the pace is that of the line.
+    pub(super) async fn read(&mut self, source: &mut impl Source, into: &mut [u8]) -> Result<usize, Stop> {
         loop {
             tokio::select! {
                 biased;
                 read = source.read(into) => return self.arrived(read.unwrap_or(0)),
-                _ = self.ticks.tick() => self.tick().await?,
+                _ = self.ticks.tick() => {
+                    self.tick().await?;
+                    source.hurry();
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Stories of one link: a peer at one end, the core at the other.
 
 mod serving;
+mod waiting;
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::seam::{News, Payload};
 use crate::wire::{LINE_BYTES_MAX, PAYLOAD_BYTES_MAX, Role, WireError, encode};
 
 const LINK: LinkId = LinkId(7);
+
+impl Source for ReadHalf<DuplexStream> {}
 
 /// A link over a pipe that holds `pipe_bytes`.
 struct Bench {
