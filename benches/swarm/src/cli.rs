@@ -30,6 +30,8 @@ pub enum Command {
     },
     /// The tracker's register with very many peers and shares, in memory alone
     Register(RegisterOptions),
+    /// How exact and smooth the rate limits are
+    Limits(LimitsOptions),
 }
 
 /// Of `swarm`.
@@ -82,6 +84,17 @@ pub struct RegisterOptions {
     /// Only this part, in this process
     #[arg(long, value_enum, hide = true)]
     pub part: Option<crate::register::Part>,
+}
+
+/// Of `limits`.
+#[derive(Debug, Args)]
+pub struct LimitsOptions {
+    /// Bytes a second, by commas
+    #[arg(long, value_delimiter = ',', value_parser = amounts::rate, default_value = "512KiB,4MiB,32MiB")]
+    pub rates: Vec<u64>,
+    /// Where minibit-tracker and minibit-peer are [default: built by cargo, or beside this program]
+    #[arg(long, value_name = "DIR")]
+    pub programs: Option<PathBuf>,
 }
 
 #[cfg(test)]

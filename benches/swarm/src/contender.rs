@@ -117,12 +117,14 @@ fn missing_with_torrent(program: &str) -> Option<String> {
     missing(program).or_else(|| (!crate::torrent::has_libtorrent()).then(no_torrent))
 }
 
-fn words<const N: usize>(words: [&dyn AsWord; N]) -> Vec<OsString> {
+/// A command line.
+pub fn words<const N: usize>(words: [&dyn AsWord; N]) -> Vec<OsString> {
     words.iter().map(|word| word.as_word()).collect()
 }
 
 /// What may stand on a command line.
-trait AsWord {
+pub trait AsWord {
+    /// As the system takes it.
     fn as_word(&self) -> OsString;
 }
 

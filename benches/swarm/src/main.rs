@@ -6,6 +6,7 @@ mod cli;
 mod contender;
 mod job;
 mod lab;
+mod limits;
 mod measure;
 mod payload;
 mod process;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         cli::Command::Swarm(options) => swarm::command(&options),
         cli::Command::Table { files } => report::command(&files),
         cli::Command::Register(options) => register::command(&options),
+        cli::Command::Limits(options) => limits::command(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
