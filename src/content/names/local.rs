@@ -62,6 +62,9 @@ fn is_changed(name: &[u8], system: System) -> bool {
 
 /// Ends, because what is unescaped is shorter.
 fn looks_escaped(name: &[u8], system: System) -> bool {
+    if !name.contains(&b'%') {
+        return false; // as nearly all, and asked for each time that a file is opened
+    }
     let plain = unescaped(name);
     plain.len() < name.len() && escaped(&plain, system) == name && is_changed(&plain, system)
 }
