@@ -34,11 +34,10 @@ impl Store {
         }
         // A move that is lost with the power leaves the file, synced, in the room: it is moved again. So the folders
         // are synced but once, in the end.
-        let mut group: Vec<(PathBuf, FileIndex)> =
-            group.iter().map(|file| (self.below_base(*file), *file)).collect();
-        group.sort_unstable();
+        let mut group = group.to_vec();
+        group.sort_unstable(); // in the order of the tree, so that a folder is opened once for most of its files
         let mut folder = None;
-        group.iter().try_for_each(|(to, file)| self.move_file(*file, to, &mut folder))
+        group.into_iter().try_for_each(|file| self.move_file(file, &mut folder))
     }
 
     /// Sees that the file is there, as executable as it should be and, if it is `alone`, on the disk.
@@ -60,14 +59,10 @@ impl Store {
         seal().map_err(|error| room.failed_file("cannot sync", file, error))
     }
 
-    /// Moves `file` to `to`, seen from the base; `folder` is the one that the file before went to.
-    fn move_file<'a>(
-        &self,
-        file: FileIndex,
-        to: &'a Path,
-        folder: &mut Option<(&'a Path, Dir)>,
-    ) -> Result<(), StoreError> {
+    /// Moves `file` into its place; `folder` is the one that the file before went to.
+    fn move_file(&self, file: FileIndex, folder: &mut Option<(PathBuf, Dir)>) -> Result<(), StoreError> {
         let download = self.download();
+        let to = self.below_base(file);
         let stamp = match download.room.look(file)? {
             Some((stamp, _)) if stamp.bytes == self.metainfo.file(file).length => stamp,
             _ => {
@@ -78,7 +73,7 @@ impl Store {
         let parent = to.parent().unwrap_or(Path::new(""));
         let (_, folder) = match folder.take().filter(|(of, _)| *of == parent) {
             Some(same) => folder.insert(same),
-            None => folder.insert((parent, self.base.make_folder(parent)?)),
+            None => folder.insert((parent.to_owned(), self.base.make_folder(parent)?)),
         };
         let name = Path::new(to.file_name().expect("a file has a name"));
         // Held from one to the other: a reader that looks again must not find it in neither place.
@@ -88,8 +83,8 @@ impl Store {
         }
         let moved = rename(download.room.partial(), &room::name(file), folder, name, download.force);
         moved.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => StoreError::WouldOverwrite { path: self.base.shown(to) },
-            _ => StoreError::Io { doing: "cannot move into place", path: self.base.shown(to), error },
+            io::ErrorKind::AlreadyExists => StoreError::WouldOverwrite { path: self.base.shown(&to) },
+            _ => StoreError::Io { doing: "cannot move into place", path: self.base.shown(&to), error },
         })?;
         ledger.stand(self.metainfo.geometry(), file, stamp);
         drop(ledger);
@@ -116,12 +111,12 @@ impl Store {
 
     /// Makes every move last.
     fn sync_folders(&self) -> Result<(), StoreError> {
+        if !self.metainfo.is_single_file() && SYNCS_IN_ONE_GO {
+            return self.sync_folder(Path::new(""), |folder| sync_file_system(&folder));
+        }
         let mut folders = BTreeSet::new();
         for file in self.metainfo.geometry().files().filter(|file| self.ledger().is_selected(*file)) {
             folders.extend(self.below_base(file).ancestors().skip(1).map(Path::to_owned));
-        }
-        if folders.len() > 1 && SYNCS_IN_ONE_GO {
-            return self.sync_folder(Path::new(""), |folder| sync_file_system(&folder));
         }
         folders.iter().try_for_each(|folder| self.sync_folder(folder, |folder| folder.sync_all()))
     }
