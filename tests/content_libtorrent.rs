@@ -98,8 +98,9 @@ fn we_read_what_libtorrent_writes_file_by_file() {
         let mut files: Vec<&File> = share.files.iter().collect();
         files.sort_by_key(|file| path(&file.path));
         assert_eq!(theirs.files().len(), files.len());
-        for (found, wanted) in theirs.files().iter().zip(files) {
-            let root = found.root.map(|root| root.to_string()).unwrap_or_default();
+        for (file, wanted) in theirs.geometry().files().zip(files) {
+            let found = theirs.file(file);
+            let root = theirs.root(file).map(|root| root.to_string()).unwrap_or_default();
             assert_eq!((found.path.clone(), found.length), (path(&wanted.path), wanted.length));
             assert_eq!((found.executable, root), (wanted.executable, wanted.root.clone()));
         }

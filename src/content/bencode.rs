@@ -52,6 +52,11 @@ impl<'a> Reader<'a> {
         Reader { bytes, at, depth: 0 }
     }
 
+    /// Where in the input it stands.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
     /// The error that blames what stands at the reader.
     pub fn malformed(&self, why: &'static str) -> Malformed {
         Malformed { at: self.at, why }

@@ -25,8 +25,6 @@ pub struct FileEntry {
     pub path: TreePath,
     /// Bytes.
     pub length: u64,
-    /// Root of its Merkle tree; none exactly when it is empty.
-    pub root: Option<Digest>,
     /// Whether it may be executed (BEP 47 `attr` x).
     pub executable: bool,
 }
@@ -72,7 +70,7 @@ impl From<Malformed> for MetainfoError {
 
 /// A share's description, verified: every piece hash belongs to its file's root.
 ///
-/// Piece hashes are not copied out of the served bytes, and files of equal content share theirs.
+/// No hash is copied out of the served bytes, and files of equal content share those of their pieces.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Metainfo {
     share: ShareId,
@@ -82,6 +80,8 @@ pub struct Metainfo {
     files: Vec<FileEntry>,
     empty_folders: Vec<TreePath>,
     served: Vec<u8>,
+    /// By file: where in `served` its root stands; 0 for an empty one.
+    roots: Vec<u32>,
     /// By file of more than one piece: where in `served` its piece hashes begin; 0 for all others.
     layers: Vec<u32>,
     endpoints: Vec<Endpoint>,
@@ -105,7 +105,9 @@ impl Metainfo {
         files: Vec<FileDraft>,
         empty_folders: Vec<TreePath>,
     ) -> Result<Metainfo, MetainfoError> {
-        let metainfo = read::metainfo(&write::served(name, piece_bytes, files, empty_folders)?)?;
+        let bytes = write::served(name, piece_bytes, &files, &empty_folders)?;
+        drop((files, empty_folders)); // whose room the outcome takes
+        let metainfo = read::metainfo(&bytes)?;
         match (single, metainfo.single) {
             (true, false) => Err(malformed("a share of a single file has that file and nothing else")),
             (false, true) => Err(MetainfoError::Malformed(format!(
@@ -154,15 +156,21 @@ impl Metainfo {
     /// The root of this piece's tree: what its leaves must add up to.
     pub fn piece_hash(&self, piece: PieceIndex) -> Digest {
         let (file, start) = self.geometry.place(piece);
-        let entry = self.file(file);
         let piece_bytes = u64::from(self.geometry.piece_bytes());
-        if entry.length <= piece_bytes {
-            return entry.root.expect("a file that has a piece is not empty");
+        if self.file(file).length <= piece_bytes {
+            return self.hash_at(self.roots[file.index()] as usize);
         }
         let before = usize::try_from(start / piece_bytes).expect("below PIECES_MAX");
-        let at = self.layers[file.index()] as usize + before * size_of::<Digest>();
-        let hash = self.served[at..].first_chunk().expect("the layer was checked to have all pieces");
-        Digest(*hash)
+        self.hash_at(self.layers[file.index()] as usize + before * size_of::<Digest>())
+    }
+
+    /// The root of this file's Merkle tree; none exactly when it is empty.
+    pub fn root(&self, file: FileIndex) -> Option<Digest> {
+        (self.file(file).length > 0).then(|| self.hash_at(self.roots[file.index()] as usize))
+    }
+
+    fn hash_at(&self, at: usize) -> Digest {
+        Digest(*self.served[at..].first_chunk().expect("every root and layer was seen to be whole"))
     }
 
     /// The canonical bencoding of `info` and `piece layers` alone, as METADADOS serves it.

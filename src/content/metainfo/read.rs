@@ -10,8 +10,8 @@ use tree::Tree;
 use super::{ENDPOINTS_MAX, METAINFO_BYTES_MAX, Metainfo, MetainfoError, SCHEME, malformed};
 use crate::content::bencode::{Kind, Malformed, Reader, Writer};
 use crate::content::geometry::{Geometry, LEAF_BYTES};
+use crate::content::merkle;
 use crate::content::names::Name;
-use crate::content::{FileEntry, merkle};
 use crate::ids::{Digest, Endpoint, ShareId};
 
 /// Bytes of a digest.
@@ -24,20 +24,21 @@ pub(super) fn metainfo(bytes: &[u8]) -> Result<Metainfo, MetainfoError> {
         return Err(MetainfoError::TooLarge);
     }
     let outline = Outline::read(bytes)?;
-    let info = Info::read(&mut Reader::at(bytes, outline.info.start))?;
+    let mut info = Info::read(&mut Reader::at(bytes, outline.info.start))?;
+    info.tree.files.shrink_to_fit(); // held for as long as the share is
     let lengths: Vec<u64> = info.tree.files.iter().map(|file| file.length).collect();
     let geometry = Geometry::new(info.piece_bytes, &lengths)?;
-    let raw_info = &bytes[outline.info];
-    let (served, layers) = serve(raw_info, outline.layers, &info.tree.files, &geometry)?;
+    let served = Served::new(bytes, &outline, &info.tree, &geometry)?;
     Ok(Metainfo {
-        share: ShareId(Sha256::digest(raw_info).into()),
+        share: ShareId(Sha256::digest(&bytes[outline.info]).into()),
         single: info.is_single_file(),
         name: info.name,
         geometry,
         files: info.tree.files,
         empty_folders: info.tree.empty_folders,
-        served,
-        layers,
+        served: served.bytes,
+        roots: served.roots,
+        layers: served.layers,
         endpoints: outline.endpoints,
     })
 }
@@ -141,29 +142,44 @@ impl Info {
     }
 }
 
-/// The bytes to serve and, by file, where its layer stands in them.
-fn serve(
-    info: &[u8],
-    dictionary: &[u8],
-    files: &[FileEntry],
-    geometry: &Geometry,
-) -> Result<(Vec<u8>, Vec<u32>), MetainfoError> {
-    let mut writer = Writer::with_capacity(info.len() + dictionary.len() + FRAME_BYTES);
-    writer.dictionary().string(b"info").raw(info).string(b"piece layers").dictionary();
-    let layers = Layers { files, geometry, writer: &mut writer, places: vec![0; files.len()] };
-    let places = layers.read(dictionary)?;
-    writer.end().end();
-    if writer.length() > METAINFO_BYTES_MAX {
-        return Err(MetainfoError::TooLarge);
+/// The bytes to serve and, by file, where its root and its layer stand in them; 0 for one that has none.
+struct Served {
+    bytes: Vec<u8>,
+    roots: Vec<u32>,
+    layers: Vec<u32>,
+}
+
+impl Served {
+    fn new(
+        bytes: &[u8],
+        outline: &Outline<'_>,
+        tree: &Tree,
+        geometry: &Geometry,
+    ) -> Result<Served, MetainfoError> {
+        let info = &outline.info;
+        let mut writer = Writer::with_capacity(info.len() + outline.layers.len() + FRAME_BYTES);
+        writer.dictionary().string(b"info");
+        let narrow = |place: usize| u32::try_from(place).map_err(|_| MetainfoError::TooLarge);
+        let (found_at, info_at) = (narrow(info.start)?, narrow(writer.length())?);
+        writer.raw(&bytes[info.clone()]).string(b"piece layers").dictionary();
+        let layers = Layers { bytes, tree, geometry, writer: &mut writer, places: vec![0; tree.files.len()] };
+        let layers = layers.read(outline.layers)?;
+        writer.end().end();
+        if writer.length() > METAINFO_BYTES_MAX {
+            return Err(MetainfoError::TooLarge);
+        }
+        let shift = |root: &u32| if *root == 0 { 0 } else { root - found_at + info_at };
+        let roots = tree.roots.iter().map(shift).collect();
+        let mut bytes = writer.finish();
+        bytes.shrink_to_fit();
+        Ok(Served { bytes, roots, layers })
     }
-    let mut served = writer.finish();
-    served.shrink_to_fit();
-    Ok((served, places))
 }
 
 /// Copies the layers that files need, each checked once however many files it describes.
 struct Layers<'a> {
-    files: &'a [FileEntry],
+    bytes: &'a [u8],
+    tree: &'a Tree,
     geometry: &'a Geometry,
     writer: &'a mut Writer,
     places: Vec<u32>,
@@ -172,16 +188,16 @@ struct Layers<'a> {
 impl Layers<'_> {
     /// The dictionary of layers is in the order of the roots, so one walk beside the files in that order finds all.
     fn read(mut self, dictionary: &[u8]) -> Result<Vec<u32>, MetainfoError> {
-        let files = self.files;
+        let (bytes, tree) = (self.bytes, self.tree);
         let needing = self.files_in_order_of_roots();
         let mut left = needing.as_slice();
         Reader::new(dictionary).dictionary(|key, reader| {
             let layer = reader.string()?;
-            let root_of = |file: &u32| files[*file as usize].root.map_or([0; DIGEST_BYTES], |root| root.0);
-            if left.first().is_some_and(|file| root_of(file)[..] < *key) {
+            let root_of = |file: &u32| tree.root(bytes, *file);
+            if left.first().is_some_and(|file| root_of(file) < key) {
                 return Err(self.wrong(left[0]));
             }
-            let (own, rest) = left.split_at(left.partition_point(|file| root_of(file)[..] == *key));
+            let (own, rest) = left.split_at(left.partition_point(|file| root_of(file) == key));
             left = rest;
             self.take(own, key, layer)
         })?;
@@ -192,11 +208,11 @@ impl Layers<'_> {
     fn files_in_order_of_roots(&self) -> Vec<u32> {
         let piece_bytes = u64::from(self.geometry.piece_bytes());
         let mut needing: Vec<u32> = (0..)
-            .zip(self.files)
+            .zip(&self.tree.files)
             .filter(|(_, file)| file.length > piece_bytes)
             .map(|(number, _)| number)
             .collect();
-        needing.sort_unstable_by_key(|file| (self.files[*file as usize].root, *file));
+        needing.sort_unstable_by_key(|file| (self.tree.root(self.bytes, *file), *file));
         needing
     }
 
@@ -205,7 +221,7 @@ impl Layers<'_> {
         let Some(first) = files.first() else { return Ok(()) };
         let piece_bytes = self.geometry.piece_bytes();
         for file in files {
-            let pieces = self.files[*file as usize].length.div_ceil(u64::from(piece_bytes));
+            let pieces = self.tree.files[*file as usize].length.div_ceil(u64::from(piece_bytes));
             if layer.len() as u64 != pieces * DIGEST_BYTES as u64 {
                 return Err(self.wrong(*file));
             }
@@ -221,6 +237,6 @@ impl Layers<'_> {
     }
 
     fn wrong(&self, file: u32) -> MetainfoError {
-        MetainfoError::WrongLayer(self.files[file as usize].path.to_string())
+        MetainfoError::WrongLayer(self.tree.files[file as usize].path.to_string())
     }
 }

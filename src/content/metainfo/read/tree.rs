@@ -1,10 +1,10 @@
 //! Reads a `file tree` (BEP 52) into a list of files: regular files and folders only.
 
+use super::DIGEST_BYTES;
 use crate::content::bencode::Reader;
 use crate::content::geometry::{BadGeometry, FILES_MAX};
 use crate::content::metainfo::{FileEntry, MetainfoError, malformed};
 use crate::content::names::{BadName, Name, PATH_BYTES_MAX, PATH_DEPTH_MAX, TreePath, shown};
-use crate::ids::Digest;
 
 /// The components of all paths together, at most: paths are kept whole, so a deep folder of many files would
 /// otherwise take far more memory than it has bytes.
@@ -14,6 +14,8 @@ const COMPONENTS_MAX: usize = 1 << 23;
 #[derive(Default)]
 pub(super) struct Tree {
     pub(super) files: Vec<FileEntry>,
+    /// By file: where its root stands in what is read; 0 for an empty one.
+    pub(super) roots: Vec<u32>,
     pub(super) empty_folders: Vec<TreePath>,
     /// Where the reader is.
     path: Vec<Name>,
@@ -28,6 +30,12 @@ impl Tree {
         }
         tree.folder(reader)?;
         Ok(tree)
+    }
+
+    /// The root of the file of that number, which is not empty, in the `bytes` that were read.
+    pub(super) fn root<'a>(&self, bytes: &'a [u8], file: u32) -> &'a [u8] {
+        let at = self.roots[file as usize] as usize;
+        &bytes[at..at + DIGEST_BYTES]
     }
 
     fn folder(&mut self, reader: &mut Reader<'_>) -> Result<(), MetainfoError> {
@@ -100,8 +108,8 @@ impl Tree {
         let missing = |what| MetainfoError::Malformed(format!("the file '{path}' has no '{what}'"));
         let Properties { length, root, executable } = found.ok_or_else(|| missing(""))?;
         let length = length.ok_or_else(|| missing("length"))?;
-        let root = if length == 0 { None } else { Some(root.ok_or_else(|| missing("pieces root"))?) };
-        self.files.push(FileEntry { path, length, root, executable });
+        self.roots.push(if length == 0 { 0 } else { root.ok_or_else(|| missing("pieces root"))? });
+        self.files.push(FileEntry { path, length, executable });
         Ok(())
     }
 }
@@ -110,7 +118,8 @@ impl Tree {
 #[derive(Default)]
 struct Properties {
     length: Option<u64>,
-    root: Option<Digest>,
+    /// Where it stands in what is read.
+    root: Option<u32>,
     executable: bool,
 }
 
@@ -129,10 +138,12 @@ impl Properties {
                 }
                 b"length" => properties.length = Some(reader.unsigned()?),
                 b"pieces root" => {
-                    let root = reader.string()?.try_into().map(Digest);
-                    let root = root.ok().filter(|root| *root != Digest::default());
-                    properties.root =
-                        Some(root.ok_or_else(|| refused("has a 'pieces root' that is no hash"))?);
+                    let root = reader.string()?;
+                    if root.len() != DIGEST_BYTES || root == [0; DIGEST_BYTES] {
+                        return Err(refused("has a 'pieces root' that is no hash"));
+                    }
+                    let place = u32::try_from(reader.position() - DIGEST_BYTES);
+                    properties.root = Some(place.map_err(|_| MetainfoError::TooLarge)?);
                 }
                 b"symlink path" => {
                     return Err(refused("is a symbolic link: only files and folders can be shared"));
