@@ -1,5 +1,7 @@
 //! What the names of a share would meet elsewhere: systems that cannot hold them, and folders where they do harm.
 
+use std::borrow::Cow;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use unicode_normalization::UnicodeNormalization;
@@ -9,7 +11,7 @@ use super::{Name, SENTENCES_MAX, TreePath, local};
 /// What some other system could not hold about these paths: reserved names, trailing dots or blanks,
 /// characters Windows refuses, invalid UTF-8, names equal but for case or normal form. One sentence each, at most 100.
 pub fn portability<'a>(paths: impl Iterator<Item = &'a TreePath>) -> Vec<String> {
-    let mut seen = BTreeMap::new();
+    let mut seen = Seen::default();
     let mut sentences = Vec::new();
     for path in paths {
         for depth in 0..path.0.len() {
@@ -24,25 +26,33 @@ pub fn portability<'a>(paths: impl Iterator<Item = &'a TreePath>) -> Vec<String>
     sentences
 }
 
-/// By folder and folded name: who bears it. More than one are told of, so these lists stay short.
-type Seen<'a> = BTreeMap<(&'a [Name], Vec<u8>), Vec<&'a Name>>;
+/// What was met. A share may have a million names: little is held of each.
+#[derive(Default)]
+struct Seen<'a> {
+    /// By folder and folded name: who bore it first.
+    first: BTreeMap<(&'a [Name], Cow<'a, [u8]>), &'a Name>,
+    /// The paths that came after it; they are told of, so these stay few.
+    later: BTreeSet<&'a [Name]>,
+}
 
 /// What is to be said when `path`, a file or a folder, is met: nothing the second time.
 fn meet<'a>(seen: &mut Seen<'a>, path: &'a [Name]) -> Option<String> {
     let (name, folder) = path.split_last()?;
     let whole = || TreePath(path.to_vec());
-    let bearers = seen.entry((folder, folded(name.as_bytes()))).or_default();
-    if bearers.contains(&name) {
-        return None;
+    match seen.first.entry((folder, folded(name.as_bytes()))) {
+        Entry::Vacant(place) => {
+            place.insert(name);
+            refusal(name).map(|why| format!("'{}' {why}", whole()))
+        }
+        Entry::Occupied(first) if *first.get() == name => None,
+        Entry::Occupied(first) => seen.later.insert(path).then(|| {
+            format!(
+                "'{}' and its neighbour '{}' are one name where case or normal form does not count",
+                whole(),
+                first.get()
+            )
+        }),
     }
-    bearers.push(name);
-    if let [first, _, ..] = bearers[..] {
-        return Some(format!(
-            "'{}' and its neighbour '{first}' are one name where case or normal form does not count",
-            whole()
-        ));
-    }
-    refusal(name).map(|why| format!("'{}' {why}", whole()))
 }
 
 /// Why some system does not hold the name as it is.
@@ -54,10 +64,15 @@ fn refusal(name: &Name) -> Option<&'static str> {
 }
 
 /// One spelling for all names that differ only in case or normal form (approximately Unicode's caseless matching, D145).
-fn folded(name: &[u8]) -> Vec<u8> {
-    let Ok(name) = std::str::from_utf8(name) else { return name.to_vec() };
-    let upper = name.nfd().collect::<String>().to_uppercase();
-    upper.to_lowercase().nfc().collect::<String>().into_bytes()
+fn folded(name: &[u8]) -> Cow<'_, [u8]> {
+    let is_small = |byte: &u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    match std::str::from_utf8(name) {
+        Ok(text) if !name.iter().all(is_small) => {
+            let upper = text.nfd().collect::<String>().to_uppercase();
+            Cow::Owned(upper.to_lowercase().nfc().collect::<String>().into_bytes())
+        }
+        _ => Cow::Borrowed(name),
+    }
 }
 
 /// What a person should see before these paths are created: names that a folder listing hides or that a
