@@ -62,13 +62,12 @@ pub fn scan(path: &Path, options: ScanOptions, progress: Progress<'_>) -> Result
     let ground = Ground::find(path)?;
     let mut found = ground.look(options.skip_special, progress)?;
     complain(&ground.name, &mut found, options.portable)?;
-    let lengths: Vec<u64> = found.files.iter().map(|file| file.stamp.bytes).collect();
-    let total = lengths.iter().fold(0, |sum: u64, length| sum.saturating_add(*length));
-    let piece_bytes = options.piece_bytes.unwrap_or_else(|| Geometry::chosen_piece_bytes(total));
-    let geometry = Geometry::new(u64::from(piece_bytes), &lengths).map_err(refuse)?;
+    let geometry = cut(&found.files, options.piece_bytes)?;
+    let piece_bytes = geometry.piece_bytes();
     let digests = ground.hash(&found.files, &geometry, progress)?;
     let stamps = found.files.iter().map(|file| file.stamp).collect();
-    let drafts = drafts(found.files, &geometry, &digests);
+    let drafts = drafts(found.files, &geometry, digests);
+    drop(geometry); // the description has its own
     let metainfo = Metainfo::describe(&ground.name, piece_bytes, ground.single, drafts, found.empty_folders);
     let metainfo = Arc::new(metainfo.map_err(refuse)?);
     let store = Store::source(metainfo.clone(), ground.base, ground.path, stamps);
@@ -144,12 +143,22 @@ impl Ground {
     }
 }
 
-fn drafts(files: Vec<FoundFile>, geometry: &Geometry, digests: &[Digest]) -> Vec<FileDraft> {
+/// How `files` are cut: into pieces of so many bytes or, where nobody asked for any, as many as suit them.
+fn cut(files: &[FoundFile], piece_bytes: Option<u32>) -> Result<Geometry, ScanError> {
+    let lengths: Vec<u64> = files.iter().map(|file| file.stamp.bytes).collect();
+    let total = lengths.iter().fold(0, |sum: u64, length| sum.saturating_add(*length));
+    let piece_bytes = piece_bytes.unwrap_or_else(|| Geometry::chosen_piece_bytes(total));
+    Geometry::new(u64::from(piece_bytes), &lengths).map_err(refuse)
+}
+
+/// Takes the digests, so that they are not held twice while the share is described.
+fn drafts(files: Vec<FoundFile>, geometry: &Geometry, digests: Vec<Digest>) -> Vec<FileDraft> {
+    let mut digests = digests.into_iter();
     let draft = |(file, index): (FoundFile, FileIndex)| FileDraft {
         path: file.path,
         length: file.stamp.bytes,
         executable: file.executable,
-        pieces: geometry.pieces_of(index).map(|piece| digests[piece.index()]).collect(),
+        pieces: digests.by_ref().take(geometry.pieces_of(index).count()).collect(),
     };
     files.into_iter().zip(geometry.files()).map(draft).collect()
 }

@@ -87,7 +87,8 @@ impl Found {
             childless.insert(path.to_owned());
         } else {
             let data = entry.metadata().map_err(|error| unreadable(path, error))?;
-            self.files.push(FoundFile::new(below(root, path)?, &data));
+            let path = below(root, path, self.files.last().map(|file| &file.path))?;
+            self.files.push(FoundFile::new(path, &data));
         }
         if self.files.len().max(childless.len()) > FILES_MAX as usize {
             return Err(refused(
@@ -117,17 +118,24 @@ impl Found {
         if self.skipped > NAMED_MAX {
             self.warnings.push(format!("{} more were left out as well", self.skipped - NAMED_MAX));
         }
-        self.empty_folders = childless.iter().map(|path| below(root, path)).collect::<Result<_, _>>()?;
+        self.empty_folders =
+            childless.iter().map(|path| below(root, path, None)).collect::<Result<_, _>>()?;
         self.files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(self)
     }
 }
 
-fn below(root: &Path, path: &Path) -> Result<TreePath, ScanError> {
+/// `path` seen from `root`; names that it has in common with `neighbour` are held once.
+fn below(root: &Path, path: &Path, neighbour: Option<&TreePath>) -> Result<TreePath, ScanError> {
     let below = path.strip_prefix(root).expect("an entry lies beneath its root");
-    let names = below.iter().map(original);
-    let names: Result<Vec<Name>, _> = names.collect();
-    names.map(TreePath).map_err(|bad| refused(path, &format!("cannot be shared: {bad}; rename it")))
+    let mut names: Vec<Name> = Vec::with_capacity(below.iter().count());
+    for (depth, component) in below.iter().enumerate() {
+        let name = original(component)
+            .map_err(|bad| refused(path, &format!("cannot be shared: {bad}; rename it")))?;
+        let known = neighbour.and_then(|neighbour| neighbour.0.get(depth)).filter(|known| **known == name);
+        names.push(known.cloned().unwrap_or(name));
+    }
+    Ok(TreePath(names))
 }
 
 fn what(kind: FileType) -> &'static str {
