@@ -79,7 +79,12 @@ impl From<GoalChoice> for Goal {
 impl PublishOptions {
     /// As the scan takes them.
     pub fn scan(&self) -> ScanOptions {
-        ScanOptions { piece_bytes: self.piece_size, skip_special: self.skip_special, portable: self.portable }
+        ScanOptions {
+            piece_bytes: self.piece_size,
+            skip_special: self.skip_special,
+            portable: self.portable,
+            cache: None,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #![cfg(feature = "net")]
 
 mod begin;
+mod cache;
 mod changes;
 mod finish;
 mod resume;

@@ -1,6 +1,7 @@
 //! Content on disk: reading a folder to share it, laying a download down, and checking either.
 
 mod beneath;
+mod cache;
 mod handles;
 mod hashing;
 pub mod scan;
@@ -9,6 +10,7 @@ pub mod store;
 pub mod verify;
 mod walk;
 
+pub use cache::{HashCache, Unchanged};
 pub use scan::{ScanError, ScanOptions, Scanned, scan};
 pub use store::{Plan, ReadFault, Store, StoreError, known_metainfo, select};
 pub use verify::{Fault, Verdict, verify};

@@ -1,4 +1,4 @@
-//! Reads a file or a folder to describe it: walks, warns, hashes on every core.
+//! Reads a file or a folder to describe it: walks, warns, hashes on every core what is not known to be unchanged.
 
 use std::fs::{self, File};
 use std::io;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::beneath::{Beneath, local, original, shown};
+use super::cache::{HashCache, Recalled, Unchanged};
 use super::hashing::{self, HashFault, Work};
 use super::stamp::Stamp;
 use super::walk::{Found, FoundFile, refused, walk};
@@ -15,7 +16,7 @@ use crate::content::{FileIndex, Geometry, Metainfo, Name, PieceIndex, TreePath, 
 use crate::ids::Digest;
 
 /// What a person may ask of a scan.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ScanOptions {
     /// The piece length; none = chosen by size.
     pub piece_bytes: Option<u32>,
@@ -23,6 +24,8 @@ pub struct ScanOptions {
     pub skip_special: bool,
     /// Refuse names that another system could not hold rather than warn of them.
     pub portable: bool,
+    /// Where hashes are kept from run to run; none = every byte is read, and nothing kept.
+    pub cache: Option<HashCache>,
 }
 
 /// What was read.
@@ -34,6 +37,8 @@ pub struct Scanned {
     pub store: Arc<Store>,
     /// What the person should know, one sentence each.
     pub warnings: Vec<String>,
+    /// What was not read, because the cache knew it.
+    pub unchanged: Unchanged,
 }
 
 /// Why something cannot be shared.
@@ -64,14 +69,25 @@ pub fn scan(path: &Path, options: ScanOptions, progress: Progress<'_>) -> Result
     complain(&ground.name, &mut found, options.portable)?;
     let geometry = cut(&found.files, options.piece_bytes)?;
     let piece_bytes = geometry.piece_bytes();
-    let digests = ground.hash(&found.files, &geometry, progress)?;
-    let stamps = found.files.iter().map(|file| file.stamp).collect();
+    let cache = options.cache.filter(|cache| !cache.lies_in(&ground.path));
+    let mut recalled = match &cache {
+        Some(cache) => cache.recall(&ground.path, &found.files, &geometry),
+        None => Recalled::nothing(&geometry),
+    };
+    let digests = std::mem::take(&mut recalled.digests);
+    let digests = ground.hash(&found.files, &geometry, digests, progress)?;
+    if let Some(cache) = &cache {
+        let kept = cache.keep(&ground.path, &found.files, &geometry, &digests, &recalled);
+        found.warnings.extend(kept.err().map(|error| forgotten(cache, &error)));
+    }
+    let stamps = found.files.iter().map(|file| file.mark.stamp).collect();
     let drafts = drafts(found.files, &geometry, digests);
     drop(geometry); // the description has its own
     let metainfo = Metainfo::describe(&ground.name, piece_bytes, ground.single, drafts, found.empty_folders);
     let metainfo = Arc::new(metainfo.map_err(refuse)?);
     let store = Store::source(metainfo.clone(), ground.base, ground.path, stamps);
-    Ok(Scanned { metainfo, store: Arc::new(store), warnings: found.warnings })
+    let (warnings, unchanged) = (found.warnings, recalled.unchanged);
+    Ok(Scanned { metainfo, store: Arc::new(store), warnings, unchanged })
 }
 
 /// Where the content lies.
@@ -114,19 +130,22 @@ impl Ground {
         Ok(found)
     }
 
+    /// The hash of each piece, in order: those that are there, and the others from the files.
     fn hash(
         &self,
         files: &[FoundFile],
         geometry: &Geometry,
+        mut digests: Vec<Option<Digest>>,
         progress: Progress<'_>,
     ) -> Result<Vec<Digest>, ScanError> {
-        let pieces: Vec<PieceIndex> = geometry.pieces().collect();
-        let total_bytes = geometry.total_bytes();
+        let pieces: Vec<PieceIndex> =
+            geometry.pieces().filter(|piece| digests[piece.index()].is_none()).collect();
+        let total_bytes = pieces.iter().map(|piece| u64::from(geometry.length(*piece))).sum();
         let work =
             Work { geometry, pieces: &pieces, stop_at_fault: true, progress, done_bytes: 0, total_bytes };
         let open = |file: FileIndex| -> io::Result<(File, Stamp)> {
             let found = &files[file.index()];
-            Ok((self.base.read(&local(&found.path.0))?, found.stamp))
+            Ok((self.base.read(&local(&found.path.0))?, found.mark.stamp))
         };
         let hashes = hashing::hash(&work, &open)?;
         let full = |file: FileIndex| self.base.full(&local(&files[file.index()].path.0));
@@ -138,14 +157,17 @@ impl Ground {
                 HashFault::Unreadable(error) => unreadable(&full(file), error),
             });
         }
-        let read = pieces.iter().zip(hashes.digests);
-        read.map(|(piece, digest)| digest.ok_or_else(|| changed(geometry.place(*piece).0))).collect()
+        for (piece, digest) in pieces.iter().zip(hashes.digests) {
+            digests[piece.index()] = digest;
+        }
+        let all = geometry.pieces().zip(digests);
+        all.map(|(piece, digest)| digest.ok_or_else(|| changed(geometry.place(piece).0))).collect()
     }
 }
 
 /// How `files` are cut: into pieces of so many bytes or, where nobody asked for any, as many as suit them.
 fn cut(files: &[FoundFile], piece_bytes: Option<u32>) -> Result<Geometry, ScanError> {
-    let lengths: Vec<u64> = files.iter().map(|file| file.stamp.bytes).collect();
+    let lengths: Vec<u64> = files.iter().map(|file| file.mark.stamp.bytes).collect();
     let total = lengths.iter().fold(0, |sum: u64, length| sum.saturating_add(*length));
     let piece_bytes = piece_bytes.unwrap_or_else(|| Geometry::chosen_piece_bytes(total));
     Geometry::new(u64::from(piece_bytes), &lengths).map_err(refuse)
@@ -156,7 +178,7 @@ fn drafts(files: Vec<FoundFile>, geometry: &Geometry, digests: Vec<Digest>) -> V
     let mut digests = digests.into_iter();
     let draft = |(file, index): (FoundFile, FileIndex)| FileDraft {
         path: file.path,
-        length: file.stamp.bytes,
+        length: file.mark.stamp.bytes,
         executable: file.executable,
         pieces: digests.by_ref().take(geometry.pieces_of(index).count()).collect(),
     };
@@ -179,6 +201,13 @@ fn complain(name: &Name, found: &mut Found, portable: bool) -> Result<(), ScanEr
     }
     found.warnings.extend(complaints);
     Ok(())
+}
+
+fn forgotten(cache: &HashCache, error: &io::Error) -> String {
+    let folder = shown(&cache.folder);
+    format!(
+        "what was hashed cannot be kept in '{folder}', and will be hashed again the next time: {error}; choose another folder with --state-dir"
+    )
 }
 
 fn refuse(error: impl std::fmt::Display) -> ScanError {

@@ -7,8 +7,10 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) bytes: u64,
-    written: (i64, i64),
-    identity: (u64, u64),
+    /// Seconds and nanoseconds.
+    pub(super) written: (i64, i64),
+    /// Device and inode.
+    pub(super) identity: (u64, u64),
 }
 
 impl Stamp {
@@ -37,5 +39,28 @@ impl From<&cap_std::fs::Metadata> for Stamp {
             written: (data.mtime(), data.mtime_nsec()),
             identity: (data.dev(), data.ino()),
         }
+    }
+}
+
+/// What a file must still be for what an earlier run hashed of it to be believed: its stamp and its status time, which no
+/// program can set back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) stamp: Stamp,
+    /// Seconds and nanoseconds.
+    pub(super) changed: (i64, i64),
+}
+
+impl Mark {
+    /// The later of its two times.
+    pub(super) fn latest(&self) -> (i64, i64) {
+        self.stamp.written.max(self.changed)
+    }
+}
+
+impl From<&std::fs::Metadata> for Mark {
+    fn from(data: &std::fs::Metadata) -> Mark {
+        use std::os::unix::fs::MetadataExt;
+        Mark { stamp: Stamp::from(data), changed: (data.ctime(), data.ctime_nsec()) }
     }
 }

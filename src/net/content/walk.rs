@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::beneath::{original, shown};
-use super::stamp::Stamp;
+use super::stamp::Mark;
 use super::store::ROOM;
 use super::{Progress, ScanError, go_on};
 use crate::content::geometry::FILES_MAX;
@@ -26,13 +26,13 @@ const OWNER_EXECUTES: u32 = 0o100;
 #[derive(Debug)]
 pub(super) struct FoundFile {
     pub(super) path: TreePath,
-    pub(super) stamp: Stamp,
+    pub(super) mark: Mark,
     pub(super) executable: bool,
 }
 
 impl FoundFile {
     pub(super) fn new(path: TreePath, data: &Metadata) -> FoundFile {
-        FoundFile { path, stamp: Stamp::from(data), executable: data.mode() & OWNER_EXECUTES != 0 }
+        FoundFile { path, mark: Mark::from(data), executable: data.mode() & OWNER_EXECUTES != 0 }
     }
 }
 
