@@ -22,6 +22,7 @@ fn peer() -> Command {
             command.env_remove(name);
         }
     }
+    command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
@@ -264,6 +265,43 @@ fn a_share_that_was_described_is_shown_and_verifies() {
     assert!(json.iter().all(|event| event["v"] == 1));
     assert_eq!(event(&json, "share")["bytes"], 50_005);
     assert_eq!(json.iter().filter(|event| event["event"] == "file").count(), 3);
+}
+
+/// The project's own media, which were there long before the test.
+fn media() -> String {
+    format!("{}/../testdata/media", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn what_was_hashed_before_is_taken_as_unchanged_unless_it_is_distrusted() {
+    let dir = tempdir().unwrap();
+    let file = at(&dir, "media.torrent");
+    let create = |words: &[&str]| {
+        let known = ["create", &media(), "-o", &file, "--force"];
+        let output = peer().args(known).args(words).env("XDG_STATE_HOME", dir.path()).output().unwrap();
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        (output, fs::read(&file).unwrap())
+    };
+    let taken = "taken as unchanged: 4 files, 4.17 MiB (--rehash reads them again)\n";
+    let (first, described) = create(&[]);
+    assert!(!err(&first).contains("unchanged"), "{}", err(&first));
+    let (second, same) = create(&[]);
+    assert!(err(&second).ends_with(taken), "{}", err(&second));
+    assert_eq!(same, described);
+    let json = events(&create(&["--json"]).0);
+    let unchanged = event(&json, "unchanged");
+    assert_eq!(
+        (unchanged["files"].as_u64(), unchanged["bytes"].as_u64()),
+        (Some(4), event(&json, "share")["bytes"].as_u64())
+    );
+    let (distrusting, same) = create(&["--rehash"]);
+    assert!(!err(&distrusting).contains("unchanged"), "{}", err(&distrusting));
+    assert_eq!(same, described);
+    let elsewhere = create(&["--state-dir", &at(&dir, "elsewhere")]).0;
+    assert!(!err(&elsewhere).contains("unchanged"), "{}", err(&elsewhere));
+    for folder in ["minibit/hashes", "elsewhere/hashes"] {
+        assert_eq!(fs::read_dir(dir.path().join(folder)).unwrap().count(), 1, "{folder}");
+    }
 }
 
 #[test]

@@ -40,6 +40,15 @@ pub enum Event {
         /// Bytes to look at.
         total_bytes: u64,
     },
+    /// What is to be shared was hashed in an earlier run, and looks as it did then: so much of it was not read.
+    Unchanged {
+        /// What was to be hashed.
+        path: String,
+        /// Files, empty ones not counted.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
     /// Each second, for each share, and once at the end.
     Progress {
         /// Which share.
@@ -203,6 +212,10 @@ mod tests {
             (
                 Event::Checking { done_bytes: 1, total_bytes: 2 },
                 r#""event":"checking","done_bytes":1,"total_bytes":2"#,
+            ),
+            (
+                Event::Unchanged { path: text(), files: 1, bytes: 2 },
+                r#""event":"unchanged","path":"x","files":1,"bytes":2"#,
             ),
             (
                 Event::Fault { path: text(), what: String::new(), ranges: vec![[0, 5]] },

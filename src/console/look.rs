@@ -16,7 +16,7 @@ use super::screen::{check_line, check_plain};
 use super::session::Cadence;
 use super::talk::Talk;
 use crate::content::Metainfo;
-use crate::net::content::{Progress, ScanOptions, Scanned, Stopped, Verdict, scan, verify};
+use crate::net::content::{Progress, ScanOptions, Scanned, Stopped, Unchanged, Verdict, scan, verify};
 
 const DRAW_EVERY: Duration = Duration::from_millis(200);
 
@@ -28,9 +28,20 @@ pub async fn hash(
     stop: &CancellationToken,
 ) -> Result<Scanned, Failure> {
     let name = format!("hashing {}", human::path(&path));
+    let shown = human::path(&path);
     let scanned = look(&name, talk, stop, move |progress| scan(&path, options, progress)).await??;
     scanned.warnings.iter().for_each(|warning| talk.warn(warning));
+    if scanned.unchanged.files > 0 {
+        tell_unchanged(shown, scanned.unchanged, talk);
+    }
     Ok(scanned)
+}
+
+fn tell_unchanged(path: String, unchanged: Unchanged, talk: &Talk) {
+    let Unchanged { files, bytes } = unchanged;
+    let (counted, size) = (human::counted(files, "file"), human::bytes(bytes));
+    talk.say(&format!("taken as unchanged: {counted}, {size} (--rehash reads them again)"));
+    talk.event(&Event::Unchanged { path, files, bytes });
 }
 
 /// Checks what stands at `path` against `metainfo`.

@@ -13,6 +13,7 @@ pub mod screen;
 pub mod session;
 pub mod signals;
 pub mod start;
+pub mod state;
 pub mod subject;
 pub mod talk;
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
-use super::amounts;
+use super::{amounts, state};
 use crate::ids::Endpoint;
-use crate::net::content::ScanOptions;
+use crate::net::content::{HashCache, ScanOptions};
 use crate::wire::Goal;
 
 /// How much is said, and in which form.
@@ -45,6 +45,12 @@ pub struct PublishOptions {
     /// Leave out links, devices and the like
     #[arg(long, env = "MINIBIT_SKIP_SPECIAL", value_parser = FalseyValueParser::new())]
     pub skip_special: bool,
+    /// Read every file again, also those that look as they did when they were hashed (path, size, times, inode)
+    #[arg(long, env = "MINIBIT_REHASH", value_parser = FalseyValueParser::new())]
+    pub rehash: bool,
+    /// Keep what was hashed in this folder from run to run [default: ~/.local/state/minibit]
+    #[arg(long, value_name = "DIR", env = "MINIBIT_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
 }
 
 /// Files written before a share is announced.
@@ -77,13 +83,14 @@ impl From<GoalChoice> for Goal {
 }
 
 impl PublishOptions {
-    /// As the scan takes them.
+    /// As the scan takes them, which is to begin now.
     pub fn scan(&self) -> ScanOptions {
+        let folder = self.state_dir.clone().or_else(state::folder);
         ScanOptions {
             piece_bytes: self.piece_size,
             skip_special: self.skip_special,
             portable: self.portable,
-            cache: None,
+            cache: folder.map(|folder| HashCache::new(folder.join("hashes"), self.rehash)),
         }
     }
 }

@@ -58,6 +58,7 @@ pub fn tell(
 fn start_seed(tracker: &Path, content: &Content, place: &Path) -> Result<(Program, Value)> {
     let mut command = program(tracker);
     command.arg("seed").arg(&content.path).args(["--listen", "127.0.0.1:0", "--json"]);
+    command.env("XDG_STATE_HOME", place);
     if let Some(rate) = content.seed_limit {
         command.args(["--limit-up", rate]);
     }

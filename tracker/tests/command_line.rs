@@ -20,7 +20,7 @@ fn tracker(args: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    command.args(args);
+    command.args(args).env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
@@ -181,6 +181,26 @@ fn a_seed_listens_then_announces_and_stops_at_a_signal() {
     assert!(link.ends_with(&format!("&x.pe={}", listening["addr"].as_str().unwrap())), "{link}");
     assert_eq!(fs::read_to_string(link_file).unwrap(), format!("{link}\n"));
     assert_eq!(seed.stopped_by("-TERM"), Some(0));
+}
+
+/// The project's own media were there long before the test.
+#[test]
+fn a_second_seed_takes_what_is_unchanged_from_the_first() {
+    let dir = tempdir().unwrap();
+    let (media, state) = (format!("{}/../testdata/media", env!("CARGO_MANIFEST_DIR")), at(&dir, "state"));
+    let args = ["seed", &media, "--listen", "127.0.0.1:0", "--state-dir", &state, "--json"];
+    let mut first = Running::start(&args);
+    let (listening, share) = (first.event(), first.event());
+    assert_eq!(listening["event"], "listening");
+    assert_eq!(first.stopped_by("-TERM"), Some(0));
+    let mut second = Running::start(&args);
+    let (unchanged, _, again) = (second.event(), second.event(), second.event());
+    assert_eq!((unchanged["event"].as_str(), &unchanged["bytes"]), (Some("unchanged"), &share["bytes"]));
+    assert_eq!(again["id"], share["id"]);
+    assert_eq!(second.stopped_by("-TERM"), Some(0));
+    let mut third = Running::start(&[&args[..], &["--rehash"]].concat());
+    assert_eq!(third.event()["event"], "listening");
+    assert_eq!(third.stopped_by("-TERM"), Some(0));
 }
 
 #[test]

@@ -62,6 +62,7 @@ impl Node {
         for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("MINIBIT_")) {
             command.env_remove(key);
         }
+        command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
         let program = Program::start(&mut command, &place.join(format!("{name}.log")));
         Node { name: name.to_owned(), program: program.expect("the program can be started") }
     }
