@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::stamp::Stamp;
 use super::{Progress, Stopped};
@@ -39,43 +39,31 @@ pub(super) enum HashFault {
     Unreadable(io::Error),
 }
 
-/// What was found.
-#[derive(Debug)]
-pub(super) struct Hashes {
-    /// For each piece asked for, its hash; none where the file ended before it or could not be read.
-    pub(super) digests: Vec<Option<Digest>>,
-    /// The first fault of each file.
-    pub(super) faults: BTreeMap<FileIndex, HashFault>,
-}
-
 /// Opens a file, and says what it should be: it is compared when the file is opened and when it is left.
 pub(super) trait Opener: Fn(FileIndex) -> io::Result<(File, Stamp)> + Sync {}
 impl<F: Fn(FileIndex) -> io::Result<(File, Stamp)> + Sync> Opener for F {}
 
-/// Hashes `work.pieces`.
-pub(super) fn hash(work: &Work<'_>, open: &impl Opener) -> Result<Hashes, Stopped> {
-    let next = AtomicUsize::new(0);
+/// Hashes those of `work.pieces` whose hash is not among `digests` yet, and puts it there: one place for each piece, which
+/// stays empty where the file ended before it or could not be read. Gives the first fault of each file.
+pub(super) fn hash(
+    work: &Work<'_>,
+    digests: &mut [Option<Digest>],
+    open: &impl Opener,
+) -> Result<BTreeMap<FileIndex, HashFault>, Stopped> {
+    let step = (SHARE_OF_WORK_BYTES / work.geometry.piece_bytes()).max(1) as usize;
+    let shares = Mutex::new(work.pieces.chunks(step).zip(digests.chunks_mut(step)));
     let done = AtomicU64::new(work.done_bytes);
     let (ended, stopped) = (AtomicBool::new(false), AtomicBool::new(false));
     let faults = Mutex::new(BTreeMap::new());
     let worker = || {
-        Worker { work, open, next: &next, done: &done, ended: &ended, stopped: &stopped, faults: &faults }
-            .run()
+        let next = || shares.lock().expect("hashing does not panic").next();
+        Worker { work, open, done: &done, ended: &ended, stopped: &stopped, faults: &faults }.run(next);
     };
-    let parts = std::thread::scope(|scope| {
-        let threads: Vec<_> = (1..cores(work.pieces.len())).map(|_| scope.spawn(worker)).collect();
-        let mut parts = vec![worker()];
-        parts.extend(threads.into_iter().map(|thread| thread.join().expect("hashing does not panic")));
-        parts
+    std::thread::scope(|scope| {
+        (1..cores(work.pieces.len())).for_each(|_| drop(scope.spawn(worker)));
+        worker();
     });
-    if stopped.into_inner() {
-        return Err(Stopped);
-    }
-    let mut digests = vec![None; work.pieces.len()];
-    for (at, digest) in parts.into_iter().flatten() {
-        digests[at] = Some(digest);
-    }
-    Ok(Hashes { digests, faults: faults.into_inner().expect("hashing does not panic") })
+    if stopped.into_inner() { Err(Stopped) } else { Ok(faults.into_inner().expect("hashing does not panic")) }
 }
 
 fn cores(pieces: usize) -> usize {
@@ -85,7 +73,6 @@ fn cores(pieces: usize) -> usize {
 struct Worker<'a, O> {
     work: &'a Work<'a>,
     open: &'a O,
-    next: &'a AtomicUsize,
     done: &'a AtomicU64,
     /// No more is to be read, for whatever reason.
     ended: &'a AtomicBool,
@@ -101,25 +88,16 @@ struct InHand {
 }
 
 impl<O: Opener> Worker<'_, O> {
-    fn run(&self) -> Vec<(usize, Digest)> {
-        let pieces = self.work.pieces;
-        let step = (SHARE_OF_WORK_BYTES / self.work.geometry.piece_bytes()).max(1) as usize;
+    /// Does one share of the work after the other, as `next` gives them.
+    fn run<'d>(&self, next: impl Fn() -> Option<(&'d [PieceIndex], &'d mut [Option<Digest>])>) {
         let mut buffer = vec![0; BUFFER_BYTES];
-        let mut hashed = Vec::new();
         let mut in_hand: Option<InHand> = None;
-        loop {
-            let first = self.next.fetch_add(step, Ordering::Relaxed);
-            if first >= pieces.len() || self.is_over() {
-                break;
-            }
-            for (at, piece) in pieces.iter().enumerate().skip(first).take(step) {
-                if let Some(digest) = self.piece(*piece, &mut in_hand, &mut buffer) {
-                    hashed.push((at, digest));
-                }
+        while let Some((pieces, digests)) = next().filter(|_| !self.is_over()) {
+            for (piece, digest) in pieces.iter().zip(digests).filter(|(_, digest)| digest.is_none()) {
+                *digest = self.piece(*piece, &mut in_hand, &mut buffer);
             }
         }
         self.leave(in_hand.as_ref());
-        hashed
     }
 
     fn piece(&self, piece: PieceIndex, in_hand: &mut Option<InHand>, buffer: &mut [u8]) -> Option<Digest> {

@@ -138,30 +138,28 @@ impl Ground {
         mut digests: Vec<Option<Digest>>,
         progress: Progress<'_>,
     ) -> Result<Vec<Digest>, ScanError> {
-        let pieces: Vec<PieceIndex> =
-            geometry.pieces().filter(|piece| digests[piece.index()].is_none()).collect();
-        let total_bytes = pieces.iter().map(|piece| u64::from(geometry.length(*piece))).sum();
+        let pieces: Vec<PieceIndex> = geometry.pieces().collect();
+        let missing = pieces.iter().zip(&digests).filter(|(_, digest)| digest.is_none());
+        let total_bytes = missing.map(|(piece, _)| u64::from(geometry.length(*piece))).sum();
         let work =
             Work { geometry, pieces: &pieces, stop_at_fault: true, progress, done_bytes: 0, total_bytes };
         let open = |file: FileIndex| -> io::Result<(File, Stamp)> {
             let found = &files[file.index()];
             Ok((self.base.read(&local(&found.path.0))?, found.mark.stamp))
         };
-        let hashes = hashing::hash(&work, &open)?;
+        let faults = hashing::hash(&work, &mut digests, &open)?;
         let full = |file: FileIndex| self.base.full(&local(&files[file.index()].path.0));
         let changed =
             |file| refused(&full(file), "changed while it was read: share it again once it is at rest");
-        if let Some((file, fault)) = hashes.faults.into_iter().next() {
+        if let Some((file, fault)) = faults.into_iter().next() {
             return Err(match fault {
                 HashFault::Changed => changed(file),
                 HashFault::Unreadable(error) => unreadable(&full(file), error),
             });
         }
-        for (piece, digest) in pieces.iter().zip(hashes.digests) {
-            digests[piece.index()] = digest;
-        }
-        let all = geometry.pieces().zip(digests);
-        all.map(|(piece, digest)| digest.ok_or_else(|| changed(geometry.place(piece).0))).collect()
+        // In this order the room of the one is that of the other.
+        let all = digests.into_iter().zip(pieces);
+        all.map(|(digest, piece)| digest.ok_or_else(|| changed(geometry.place(piece).0))).collect()
     }
 }
 

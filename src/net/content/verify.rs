@@ -54,11 +54,12 @@ pub fn verify(path: &Path, metainfo: &Metainfo, progress: Progress<'_>) -> Resul
         let stamp = Stamp::of(&opened)?;
         Ok((opened, stamp))
     };
-    let hashes = hashing::hash(&work, &open)?;
-    let mut ranges = bad_ranges(metainfo, &pieces, &hashes.digests);
+    let mut digests = vec![None; pieces.len()];
+    let hash_faults = hashing::hash(&work, &mut digests, &open)?;
+    let mut ranges = bad_ranges(metainfo, &pieces, &digests);
     let mut faults = Vec::new();
     for (file, look) in geometry.files().zip(looks) {
-        let what = match hashes.faults.get(&file) {
+        let what = match hash_faults.get(&file) {
             Some(HashFault::Unreadable(error)) => format!("unreadable: {error}"),
             Some(HashFault::Changed) => "unreadable: it changed while it was read".to_owned(),
             None => look.what,

@@ -117,13 +117,14 @@ impl Recheck<'_> {
         let geometry = self.metainfo.geometry();
         let progress = self.progress;
         let work = Work { geometry, pieces, stop_at_fault: false, progress, done_bytes, total_bytes };
-        let hashes = hashing::hash(&work, open)?;
+        let mut digests = vec![None; pieces.len()];
+        let faults = hashing::hash(&work, &mut digests, open)?;
         let mut right = PieceSet::empty(geometry.piece_count());
-        for (piece, digest) in pieces.iter().zip(&hashes.digests) {
+        for (piece, digest) in pieces.iter().zip(&digests) {
             if *digest == Some(self.metainfo.piece_hash(*piece)) {
                 right.insert(*piece);
             }
         }
-        Ok((right, hashes.faults))
+        Ok((right, faults))
     }
 }
