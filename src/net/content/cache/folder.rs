@@ -1,7 +1,7 @@
 //! The folder of the sheets: read whole or not at all, replaced in one go, and never more than so much.
 
 use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::SystemTime;
@@ -33,7 +33,7 @@ pub(super) fn read(folder: &Path, name: &str) -> Option<Vec<u8>> {
     if !data.is_file() || !is_ours || data.len() > SHEET_BYTES_MAX as u64 {
         return None;
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(data.len()).ok()?);
     file.take(data.len()).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
@@ -43,21 +43,24 @@ pub(super) fn touch(folder: &Path, name: &str, now: SystemTime) {
     let _ = File::open(folder.join(name)).and_then(|file| file.set_modified(now));
 }
 
-/// Replaces the sheet of this name, so that a reader sees the old one or the new one; one too large is not kept.
+/// Replaces the sheet of this name by what `write` writes, so that a reader sees the old one or the new one; one too large
+/// is not kept.
 ///
 /// Not synced: what a crash leaves of it has not its checksum, and is written again.
-pub(super) fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    if bytes.len() > SHEET_BYTES_MAX {
-        return Ok(());
-    }
+pub(super) fn replace(
+    folder: &Path,
+    name: &str,
+    write: impl FnOnce(BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
     // A name that no other process has, in whatever container.
     let part = folder.join(format!("{name}.{:016x}", rand::random::<u64>()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(SHEET_MODE).open(&part)?;
-    let written = file.write_all(bytes).and_then(|()| fs::rename(&part, folder.join(name)));
-    written.inspect_err(|_| {
+    let file = OpenOptions::new().write(true).create_new(true).mode(SHEET_MODE).open(&part)?;
+    let written = write(BufWriter::new(file)).and_then(|()| fs::rename(&part, folder.join(name)));
+    if let Err(error) = written {
         let _ = fs::remove_file(&part);
-    })?;
+        return if error.kind() == io::ErrorKind::FileTooLarge { Ok(()) } else { Err(error) };
+    }
     prune(folder);
     Ok(())
 }

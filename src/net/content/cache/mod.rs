@@ -126,16 +126,18 @@ impl HashCache {
             return Ok(());
         }
         let (hashed_at, root) = (self.seconds(), root.as_os_str().as_bytes());
-        let mut draft =
-            Draft::new(&Head { boot: self.boot, hashed_at, piece_bytes: geometry.piece_bytes(), root });
-        for (found, file) in files.iter().zip(geometry.files()).filter(|(found, _)| has_bytes(found)) {
-            if rested(&found.mark, hashed_at) > RACY_SECONDS {
-                let path = names(&found.path).collect::<Vec<_>>().join(&b'/');
-                let pieces = geometry.pieces_of(file).map(|piece| digests[piece.index()]);
-                draft.note(&path, &found.mark, pieces);
+        let head = Head { boot: self.boot, hashed_at, piece_bytes: geometry.piece_bytes(), root };
+        folder::replace(&self.folder, &name, |out| {
+            let mut draft = Draft::new(out, &head)?;
+            for (found, file) in files.iter().zip(geometry.files()).filter(|(found, _)| has_bytes(found)) {
+                if rested(&found.mark, hashed_at) > RACY_SECONDS {
+                    let path = names(&found.path).collect::<Vec<_>>().join(&b'/');
+                    let pieces = geometry.pieces_of(file).map(|piece| digests[piece.index()]);
+                    draft.note(&path, &found.mark, pieces)?;
+                }
             }
-        }
-        folder::replace(&self.folder, &name, &draft.finish())
+            draft.finish().map(drop)
+        })
     }
 
     fn is_believed(&self, head: &Head<'_>, note: &Note<'_>) -> bool {

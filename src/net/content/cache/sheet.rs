@@ -15,6 +15,8 @@
 //! A note is 2 + n bytes of path below what is shared, six numbers of 8 bytes (size, second and nanosecond of the last
 //! writing, the same of the status time, device), 8 bytes of inode and 32 bytes a piece.
 
+use std::io::{self, Write};
+
 use sha2::{Digest as _, Sha256};
 
 use crate::ids::Digest;
@@ -54,41 +56,67 @@ pub(super) struct Note<'a> {
     pub(super) pieces: &'a [[u8; 32]],
 }
 
-/// A sheet in the making.
+/// A sheet in the making, written as it comes.
 #[derive(Debug)]
-pub(super) struct Draft(Vec<u8>);
+pub(super) struct Draft<W> {
+    out: W,
+    bytes: usize,
+    checksum: Sha256,
+}
 
-impl Draft {
+/// An error of kind `FileTooLarge` says that it would have more than [`SHEET_BYTES_MAX`].
+impl<W: Write> Draft<W> {
     /// Without notes.
-    pub(super) fn new(head: &Head<'_>) -> Draft {
-        let mut bytes = VERSION.to_vec();
-        bytes.extend(head.boot.0);
-        bytes.extend(head.hashed_at.to_be_bytes());
-        bytes.extend(head.piece_bytes.to_be_bytes());
-        put(&mut bytes, head.root);
-        Draft(bytes)
+    pub(super) fn new(out: W, head: &Head<'_>) -> io::Result<Draft<W>> {
+        let mut draft = Draft { out, bytes: CHECKSUM_BYTES, checksum: Sha256::new() };
+        draft.put(VERSION)?;
+        draft.put(&head.boot.0)?;
+        draft.put(&head.hashed_at.to_be_bytes())?;
+        draft.put(&head.piece_bytes.to_be_bytes())?;
+        draft.put_text(head.root)?;
+        Ok(draft)
     }
 
     /// Adds a note; `pieces` are as many as the size makes.
-    pub(super) fn note(&mut self, path: &[u8], mark: &Mark, pieces: impl Iterator<Item = Digest>) {
-        let bytes = &mut self.0;
-        put(bytes, path);
+    pub(super) fn note(
+        &mut self,
+        path: &[u8],
+        mark: &Mark,
+        mut pieces: impl Iterator<Item = Digest>,
+    ) -> io::Result<()> {
         let Mark { stamp, changed } = mark;
         let (device, inode) = stamp.identity;
-        bytes.extend(stamp.bytes.to_be_bytes());
+        self.put_text(path)?;
+        self.put(&stamp.bytes.to_be_bytes())?;
         for time in [stamp.written.0, stamp.written.1, changed.0, changed.1] {
-            bytes.extend(time.to_be_bytes());
+            self.put(&time.to_be_bytes())?;
         }
-        bytes.extend(device.to_be_bytes());
-        bytes.extend(inode.to_be_bytes());
-        bytes.extend(pieces.flat_map(|piece| piece.0));
+        self.put(&device.to_be_bytes())?;
+        self.put(&inode.to_be_bytes())?;
+        pieces.try_for_each(|piece| self.put(&piece.0))
     }
 
-    /// As it stands on the disk.
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        let checksum = Sha256::digest(&self.0);
-        self.0.extend(checksum);
-        self.0
+    /// Writes the checksum, and gives back where it was written to.
+    pub(super) fn finish(mut self) -> io::Result<W> {
+        self.out.write_all(&self.checksum.finalize())?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+
+    /// Paths here are at most 100 names of 255 bytes, or what the system opens: they fit.
+    fn put_text(&mut self, path: &[u8]) -> io::Result<()> {
+        let length = u16::try_from(path.len()).unwrap_or(u16::MAX);
+        self.put(&length.to_be_bytes())?;
+        self.put(&path[..usize::from(length)])
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.bytes += bytes.len();
+        if self.bytes > SHEET_BYTES_MAX {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.checksum.update(bytes);
+        self.out.write_all(bytes)
     }
 }
 
@@ -137,13 +165,6 @@ impl<'a> Iterator for Notes<'a> {
         let mark = Mark { stamp: Stamp { bytes, written, identity }, changed };
         Some(Note { path, mark, pieces: digests.as_chunks().0 })
     }
-}
-
-/// Paths here are at most 100 names of 255 bytes, or what the system opens: they fit.
-fn put(bytes: &mut Vec<u8>, path: &[u8]) {
-    let length = u16::try_from(path.len()).unwrap_or(u16::MAX);
-    bytes.extend(length.to_be_bytes());
-    bytes.extend(&path[..usize::from(length)]);
 }
 
 /// What is not read yet.

@@ -29,11 +29,11 @@ fn head(piece_bytes: u32) -> Head<'static> {
 }
 
 fn encode<'a>(notes: impl IntoIterator<Item = &'a Noted>) -> Vec<u8> {
-    let mut draft = Draft::new(&head(PIECE_BYTES.try_into().unwrap()));
+    let mut draft = Draft::new(Vec::new(), &head(PIECE_BYTES.try_into().unwrap())).unwrap();
     for (path, mark, pieces) in notes {
-        draft.note(path, mark, pieces.iter().copied());
+        draft.note(path, mark, pieces.iter().copied()).unwrap();
     }
-    draft.finish()
+    draft.finish().unwrap()
 }
 
 fn decode(bytes: &[u8]) -> Option<(Head<'_>, Vec<Noted>)> {
@@ -74,9 +74,11 @@ proptest! {
         let checksum = Sha256::digest(&bytes);
         bytes.extend(checksum);
         if let Some((head, notes)) = decode(&bytes) {
-            let mut again = Draft::new(&head);
-            notes.iter().for_each(|(path, mark, pieces)| again.note(path, mark, pieces.iter().copied()));
-            prop_assert_eq!(again.finish(), bytes);
+            let mut again = Draft::new(Vec::new(), &head).unwrap();
+            for (path, mark, pieces) in &notes {
+                again.note(path, mark, pieces.iter().copied()).unwrap();
+            }
+            prop_assert_eq!(again.finish().unwrap(), bytes);
         }
     }
 }
@@ -85,8 +87,17 @@ proptest! {
 fn a_size_that_would_take_more_pieces_than_there_are_is_not_believed() {
     let mark = Mark { stamp: Stamp { bytes: u64::MAX, written: (0, 0), identity: (0, 0) }, changed: (0, 0) };
     for piece_bytes in [0, 1, 16 * 1024] {
-        let mut draft = Draft::new(&head(piece_bytes));
-        draft.note(b"a", &mark, std::iter::empty());
-        assert!(Sheet::decode(&draft.finish()).is_none());
+        let mut draft = Draft::new(Vec::new(), &head(piece_bytes)).unwrap();
+        draft.note(b"a", &mark, std::iter::empty()).unwrap();
+        assert!(Sheet::decode(&draft.finish().unwrap()).is_none());
     }
+}
+
+#[test]
+fn no_more_is_written_than_may_be_read() {
+    let mark = Mark { stamp: Stamp { bytes: 0, written: (0, 0), identity: (0, 0) }, changed: (0, 0) };
+    let mut draft = Draft::new(std::io::sink(), &head(1)).unwrap();
+    let pieces = std::iter::repeat(Digest::default());
+    let error = draft.note(b"a", &mark, pieces).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
 }
