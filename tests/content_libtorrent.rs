@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a failed test may panic")]
 
-use minibit::content::metainfo::FileDraft;
+use minibit::content::metainfo::FileEntry;
 use minibit::content::{Geometry, LEAF_BYTES, Metainfo, Name, TreePath, merkle};
+use minibit::ids::Digest;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -53,24 +54,22 @@ fn content(file: &File) -> Vec<u8> {
 }
 
 /// As whoever hashes a folder does it: leaf by leaf, each piece with the padding its geometry tells.
-fn draft(file: &File, piece_bytes: u32) -> FileDraft {
+fn hashes(file: &File, piece_bytes: u32) -> Vec<Digest> {
     let geometry = Geometry::new(u64::from(piece_bytes), &[file.length]).unwrap();
     let bytes = content(file);
     let pieces = geometry.pieces().zip(bytes.chunks(piece_bytes as usize)).map(|(piece, bytes)| {
         let leaves: Vec<_> = bytes.chunks(LEAF_BYTES as usize).map(merkle::leaf).collect();
         merkle::root(&leaves, geometry.padded_leaf_count(piece))
     });
-    FileDraft {
-        path: path(&file.path),
-        length: file.length,
-        executable: file.executable,
-        pieces: pieces.collect(),
-    }
+    pieces.collect()
 }
 
 fn described(share: &Share) -> Metainfo {
-    let files = share.files.iter().map(|file| draft(file, share.piece_bytes)).collect();
-    Metainfo::describe(&name(&share.name), share.piece_bytes, share.single, files, vec![]).unwrap()
+    let entry =
+        |file: &File| FileEntry { path: path(&file.path), length: file.length, executable: file.executable };
+    let files = share.files.iter().map(entry).collect();
+    let hashes = share.files.iter().flat_map(|file| hashes(file, share.piece_bytes)).collect();
+    Metainfo::describe(&name(&share.name), share.piece_bytes, share.single, files, hashes, vec![]).unwrap()
 }
 
 #[test]
@@ -111,7 +110,7 @@ fn we_read_what_libtorrent_writes_file_by_file() {
 fn the_piece_hashes_of_a_hybrid_are_those_of_its_content() {
     let share = shares().into_iter().find(|share| share.hybrid).unwrap();
     let theirs = Metainfo::parse(&torrent(&share)).unwrap();
-    let ours: Vec<_> = share.files.iter().flat_map(|file| draft(file, share.piece_bytes).pieces).collect();
+    let ours: Vec<_> = share.files.iter().flat_map(|file| hashes(file, share.piece_bytes)).collect();
     let found: Vec<_> = theirs.geometry().pieces().map(|piece| theirs.piece_hash(piece)).collect();
     assert_eq!(found, ours);
 }

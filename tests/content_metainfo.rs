@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a failed test may panic")]
 
 use minibit::content::bencode::Writer;
-use minibit::content::metainfo::{FileDraft, MetainfoError};
+use minibit::content::metainfo::{FileEntry, MetainfoError};
 use minibit::content::{LEAF_BYTES, Metainfo, Name, TreePath, merkle};
 use minibit::ids::{Digest, Endpoint};
 use proptest::prelude::*;
@@ -19,16 +19,37 @@ fn path(text: &str) -> TreePath {
     TreePath(text.split('/').map(name).collect())
 }
 
-/// A file of as many invented pieces as it needs.
-fn draft(at: &str, length: u64) -> FileDraft {
-    let hash = |number: u64| merkle::leaf(format!("{length} {number}").as_bytes());
-    let pieces = (0..length.div_ceil(PIECE)).map(hash).collect();
-    FileDraft { path: path(at), length, executable: false, pieces }
+/// A file and the hashes of its pieces.
+#[derive(Clone, Debug)]
+struct Draft {
+    path: TreePath,
+    length: u64,
+    executable: bool,
+    pieces: Vec<Digest>,
 }
 
-fn folder(files: Vec<FileDraft>, empty_folders: &[&str]) -> Result<Metainfo, MetainfoError> {
+/// A file of as many invented pieces as it needs.
+fn draft(at: &str, length: u64) -> Draft {
+    let hash = |number: u64| merkle::leaf(format!("{length} {number}").as_bytes());
+    let pieces = (0..length.div_ceil(PIECE)).map(hash).collect();
+    Draft { path: path(at), length, executable: false, pieces }
+}
+
+fn folder(files: Vec<Draft>, empty_folders: &[&str]) -> Result<Metainfo, MetainfoError> {
+    describe("share", false, files, empty_folders)
+}
+
+fn describe(
+    share: &str,
+    single: bool,
+    files: Vec<Draft>,
+    empty_folders: &[&str],
+) -> Result<Metainfo, MetainfoError> {
+    let hashes = files.iter().flat_map(|file| file.pieces.clone()).collect();
+    let entry = |Draft { path, length, executable, .. }| FileEntry { path, length, executable };
+    let files = files.into_iter().map(entry).collect();
     let empty_folders = empty_folders.iter().map(|text| path(text)).collect();
-    Metainfo::describe(&name("share"), PIECE as u32, false, files, empty_folders)
+    Metainfo::describe(&name(share), PIECE as u32, single, files, hashes, empty_folders)
 }
 
 fn paths(metainfo: &Metainfo) -> Vec<String> {
@@ -102,7 +123,7 @@ fn shares_of_nothing_are_shares() {
         folder(vec![], &[]).unwrap(),
         folder(vec![], &["a", "b/c"]).unwrap(),
         folder(vec![draft("a", 0), draft("b", 0)], &[]).unwrap(),
-        Metainfo::describe(&name("a"), PIECE as u32, true, vec![draft("a", 0)], vec![]).unwrap(),
+        describe("a", true, vec![draft("a", 0)], &[]).unwrap(),
     ];
     for metainfo in shares {
         assert_eq!(metainfo.geometry().total_bytes(), 0);
@@ -113,16 +134,13 @@ fn shares_of_nothing_are_shares() {
 
 #[test]
 fn a_single_file_is_the_one_entry_that_bears_the_shares_name() {
-    let single =
-        Metainfo::describe(&name("film"), PIECE as u32, true, vec![draft("film", PIECE)], vec![]).unwrap();
+    let single = describe("film", true, vec![draft("film", PIECE)], &[]).unwrap();
     assert!(single.is_single_file());
-    let other =
-        Metainfo::describe(&name("film"), PIECE as u32, false, vec![draft("movie", PIECE)], vec![]).unwrap();
+    let other = describe("film", false, vec![draft("movie", PIECE)], &[]).unwrap();
     assert!(!other.is_single_file());
-    let ambiguous =
-        Metainfo::describe(&name("film"), PIECE as u32, false, vec![draft("film", PIECE)], vec![]);
+    let ambiguous = describe("film", false, vec![draft("film", PIECE)], &[]);
     assert!(ambiguous.unwrap_err().to_string().contains("rename one of them"));
-    let not_one = Metainfo::describe(&name("film"), PIECE as u32, true, vec![draft("movie", PIECE)], vec![]);
+    let not_one = describe("film", true, vec![draft("movie", PIECE)], &[]);
     assert!(not_one.is_err());
 }
 
@@ -273,9 +291,9 @@ fn paths_may_be_a_hundred_deep_and_not_deeper() {
     assert!(refused(&nested(101)).contains("100 components"));
     assert!(Metainfo::parse(&nested(10_000)).is_err());
     let too_deep = TreePath(vec![name("a"); 101]);
-    assert!(Metainfo::describe(&name("s"), PIECE as u32, false, vec![], vec![too_deep]).is_err());
+    assert!(Metainfo::describe(&name("s"), PIECE as u32, false, vec![], vec![], vec![too_deep]).is_err());
     let long = TreePath(vec![Name::new(&[b'a'; 255]).unwrap(); 17]);
-    assert!(Metainfo::describe(&name("s"), PIECE as u32, false, vec![], vec![long]).is_err());
+    assert!(Metainfo::describe(&name("s"), PIECE as u32, false, vec![], vec![], vec![long]).is_err());
 }
 
 #[test]
@@ -383,7 +401,7 @@ fn it_is_shown_in_one_short_line() {
     assert!(format!("{metainfo:?}").len() < 120);
 }
 
-fn drafts() -> impl Strategy<Value = Vec<FileDraft>> {
+fn drafts() -> impl Strategy<Value = Vec<Draft>> {
     let component = prop_oneof![Just("a"), Just("b"), Just("B"), Just("é"), Just("a.b"), Just("\u{202e}x")];
     let place = prop::collection::vec(component, 1..4).prop_map(|parts| parts.join("/"));
     let length = prop_oneof![Just(0), 1..PIECE, Just(PIECE), Just(PIECE + 1), Just(7 * PIECE)];

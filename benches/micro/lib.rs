@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use minibit::chance::Chance;
-use minibit::content::metainfo::FileDraft;
+use minibit::content::metainfo::FileEntry;
 use minibit::content::{LEAF_BYTES, Metainfo, Name, PieceIndex, PieceSet, TreePath, merkle};
 use minibit::ids::{Digest, LinkId};
 use minibit::swarm::bench::Picking;
@@ -52,8 +52,11 @@ pub fn share(pieces: u32) -> Arc<Metainfo> {
     let name = Name::new(b"share").expect("a name");
     let length = u64::from(pieces) * u64::from(PIECE_BYTES);
     let path = TreePath(vec![name.clone()]);
-    let draft = FileDraft { path, length, executable: false, pieces: digests(pieces) };
-    Arc::new(Metainfo::describe(&name, PIECE_BYTES, true, vec![draft], Vec::new()).expect("a share"))
+    let file = FileEntry { path, length, executable: false };
+    Arc::new(
+        Metainfo::describe(&name, PIECE_BYTES, true, vec![file], digests(pieces), Vec::new())
+            .expect("a share"),
+    )
 }
 
 /// A picker of the large share and a crowd whose members each hold a random half of it.

@@ -29,19 +29,6 @@ pub struct FileEntry {
     pub executable: bool,
 }
 
-/// One file as it was read for sharing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileDraft {
-    /// Where it stands below the share's folder.
-    pub path: TreePath,
-    /// Bytes.
-    pub length: u64,
-    /// Whether it may be executed.
-    pub executable: bool,
-    /// The hash of each of its pieces, in order; none when it is empty.
-    pub pieces: Vec<Digest>,
-}
-
 /// Why a metainfo is refused. Whoever gave it is at fault; nothing is created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MetainfoError {
@@ -95,18 +82,20 @@ impl Metainfo {
     }
 
     /// Describes content that was just hashed. `single` makes a share of one file that bears the share's name.
-    /// `files` may come in any order; `empty_folders` are those without any file or folder in them.
+    /// `files` may come in any order, and `hashes` are those of their pieces, one file after the other;
+    /// `empty_folders` are those without any file or folder in them.
     ///
     /// A folder that holds nothing but a file of its own name is refused: BEP 52 writes it as that file alone.
     pub fn describe(
         name: &Name,
         piece_bytes: u32,
         single: bool,
-        files: Vec<FileDraft>,
+        files: Vec<FileEntry>,
+        hashes: Vec<Digest>,
         empty_folders: Vec<TreePath>,
     ) -> Result<Metainfo, MetainfoError> {
-        let bytes = write::served(name, piece_bytes, &files, &empty_folders)?;
-        drop((files, empty_folders)); // whose room the outcome takes
+        let bytes = write::served(name, piece_bytes, &files, &hashes, &empty_folders)?;
+        drop((files, hashes, empty_folders)); // whose room the outcome takes
         let metainfo = read::metainfo(&bytes)?;
         match (single, metainfo.single) {
             (true, false) => Err(malformed("a share of a single file has that file and nothing else")),

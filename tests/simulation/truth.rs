@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use minibit::chance::Chance;
-use minibit::content::metainfo::FileDraft;
+use minibit::content::metainfo::FileEntry;
 use minibit::content::{Metainfo, Name, PieceSet, TreePath, merkle};
 use minibit::ids::{Digest, ShareId};
 
@@ -47,17 +47,17 @@ impl Truth {
     /// Files of these lengths with content that `chance` makes up.
     pub fn new(piece_bytes: u32, lengths: &[u64], chance: &mut Chance) -> Truth {
         let mut leaves = Vec::new();
-        let mut files = Vec::new();
+        let (mut files, mut hashes) = (Vec::new(), Vec::new());
         for (number, &length) in lengths.iter().enumerate() {
             let pieces = file_leaves(length, u64::from(piece_bytes), chance);
             let name = Name::new(format!("file-{number:03}").as_bytes()).expect("a plain name");
-            let hashes = file_hashes(&pieces, u64::from(piece_bytes));
-            files.push(FileDraft { path: TreePath(vec![name]), length, executable: false, pieces: hashes });
+            hashes.extend(file_hashes(&pieces, u64::from(piece_bytes)));
+            files.push(FileEntry { path: TreePath(vec![name]), length, executable: false });
             leaves.extend(pieces);
         }
         let name = Name::new(b"share").expect("a plain name");
         let metainfo =
-            Metainfo::describe(&name, piece_bytes, false, files, Vec::new()).expect("a plain share");
+            Metainfo::describe(&name, piece_bytes, false, files, hashes, Vec::new()).expect("a plain share");
         Truth { metainfo: Arc::new(metainfo), leaves }
     }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use minibit::content::metainfo::FileDraft;
+use minibit::content::metainfo::FileEntry;
 use minibit::content::{Metainfo, Name, TreePath};
 use minibit::ids::Digest;
 use minibit::net::content::{Plan, Store, StoreError, UNWATCHED};
@@ -266,8 +266,8 @@ fn what_cannot_fit_is_refused_before_anything_is_made() {
     let pieces = vec![Digest::default(); 1 << 18];
     let length = (pieces.len() as u64) << 24;
     let (name, path) = (Name::new(b"huge").unwrap(), TreePath(vec![Name::new(b"huge").unwrap()]));
-    let draft = FileDraft { path, length, executable: false, pieces };
-    let metainfo = Metainfo::describe(&name, 1 << 24, true, vec![draft], Vec::new()).unwrap();
+    let file = FileEntry { path, length, executable: false };
+    let metainfo = Metainfo::describe(&name, 1 << 24, true, vec![file], pieces, Vec::new()).unwrap();
     let metainfo = std::sync::Arc::new(metainfo);
     let try_to = |dir: &Path| Store::open(&plan(dir), metainfo.clone(), UNWATCHED).unwrap_err();
     assert!(matches!(try_to(&world.here), StoreError::NoSpace { needed, .. } if needed == length));

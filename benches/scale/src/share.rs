@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use minibit::chance::Chance;
-use minibit::content::metainfo::FileDraft;
+use minibit::content::metainfo::FileEntry;
 use minibit::content::{Block, Geometry, Metainfo, Name, PieceIndex, TreePath, merkle};
 use minibit::ids::Digest;
 
@@ -38,8 +38,8 @@ impl Share {
             .collect();
         let name = Name::new(b"share")?;
         let path = TreePath(vec![name.clone()]);
-        let file = FileDraft { path, length: bytes, executable: false, pieces: roots };
-        let metainfo = Metainfo::describe(&name, piece_bytes, true, vec![file], Vec::new())?;
+        let file = FileEntry { path, length: bytes, executable: false };
+        let metainfo = Metainfo::describe(&name, piece_bytes, true, vec![file], roots, Vec::new())?;
         Ok(Share { metainfo: Arc::new(metainfo), leaves })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::console::human::columns;
-use crate::content::metainfo::FileDraft;
+use crate::content::metainfo::FileEntry;
 use crate::content::{Metainfo, Name, PieceSet, TreePath};
 use crate::ids::{Digest, PeerId, ShareId};
 use crate::seam::{PeerView, ShareView};
@@ -15,14 +15,15 @@ const PIECE: u64 = 16 * 1024;
 /// A folder `photos` of these files, each of so many pieces.
 fn folder(files: &[(&str, u64)]) -> Arc<Metainfo> {
     let name = |text: &str| Name::new(text.as_bytes()).unwrap();
-    let draft = |(path, pieces): &(&str, u64)| FileDraft {
+    let file = |(path, pieces): &(&str, u64)| FileEntry {
         path: TreePath(path.split('/').map(name).collect()),
         length: pieces * PIECE,
         executable: false,
-        pieces: vec![Digest([1; 32]); usize::try_from(*pieces).unwrap()],
     };
-    let drafts = files.iter().map(draft).collect();
-    Arc::new(Metainfo::describe(&name("photos"), 16 * 1024, false, drafts, Vec::new()).unwrap())
+    let pieces: u64 = files.iter().map(|(_, pieces)| pieces).sum();
+    let hashes = vec![Digest([1; 32]); usize::try_from(pieces).unwrap()];
+    let files = files.iter().map(file).collect();
+    Arc::new(Metainfo::describe(&name("photos"), 16 * 1024, false, files, hashes, Vec::new()).unwrap())
 }
 
 fn first(count: u64, metainfo: &Metainfo) -> PieceSet {

@@ -2,25 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use super::{FileDraft, MetainfoError, malformed};
+use super::{FileEntry, MetainfoError, malformed};
 use crate::content::bencode::Writer;
 use crate::content::geometry::{Geometry, LEAF_BYTES};
 use crate::content::merkle;
 use crate::content::names::{Name, PATH_DEPTH_MAX, TreePath};
 use crate::ids::Digest;
 
-/// A line of the tree. Roots are reckoned where they are written: to keep them would double what is held of many files.
+/// A line of the tree, a file with the hashes of its pieces. Roots are reckoned where they are written: to keep them would double what is held of many files.
 #[derive(Clone, Copy)]
 enum Entry<'a> {
-    File(&'a FileDraft),
+    File(&'a FileEntry, &'a [Digest]),
     EmptyFolder(&'a TreePath),
 }
 
 impl<'a> Entry<'a> {
     fn path(self) -> &'a TreePath {
         match self {
-            Entry::File(file) => &file.path,
+            Entry::File(file, _) => &file.path,
             Entry::EmptyFolder(path) => path,
+        }
+    }
+
+    fn pieces(self) -> &'a [Digest] {
+        match self {
+            Entry::File(_, pieces) => pieces,
+            Entry::EmptyFolder(_) => &[],
         }
     }
 
@@ -36,15 +43,15 @@ const ENTRY_BYTES: usize = 96;
 pub(super) fn served(
     name: &Name,
     piece_bytes: u32,
-    files: &[FileDraft],
+    files: &[FileEntry],
+    hashes: &[Digest],
     empty_folders: &[TreePath],
 ) -> Result<Vec<u8>, MetainfoError> {
-    check(piece_bytes, files)?;
+    check(piece_bytes, files, hashes)?;
     let piece_leaves = (piece_bytes / LEAF_BYTES) as usize;
-    let entries = sorted(files, empty_folders)?;
-    let layered = files.iter().filter(|file| file.pieces.len() > 1);
-    let hashes: usize = layered.map(|file| size_of_val(file.pieces.as_slice())).sum();
-    let mut writer = Writer::with_capacity(entries.len() * ENTRY_BYTES + hashes);
+    let entries = sorted(piece_bytes, files, hashes, empty_folders)?;
+    let layers: usize = layered(&entries).map(size_of_val).sum();
+    let mut writer = Writer::with_capacity(entries.len() * ENTRY_BYTES + layers);
     writer.dictionary();
     writer.string(b"info").dictionary();
     writer.string(b"file tree");
@@ -54,28 +61,35 @@ pub(super) fn served(
     writer.string(b"piece length").integer(i128::from(piece_bytes));
     writer.end();
     writer.string(b"piece layers");
-    write_layers(&mut writer, files, piece_leaves);
+    write_layers(&mut writer, &entries, piece_leaves);
     writer.end();
     Ok(writer.finish())
 }
 
-fn check(piece_bytes: u32, files: &[FileDraft]) -> Result<(), MetainfoError> {
+fn check(piece_bytes: u32, files: &[FileEntry], hashes: &[Digest]) -> Result<(), MetainfoError> {
     let lengths: Vec<u64> = files.iter().map(|file| file.length).collect();
-    Geometry::new(u64::from(piece_bytes), &lengths)?;
-    for file in files {
-        if file.pieces.len() as u64 != file.length.div_ceil(u64::from(piece_bytes)) {
-            return Err(MetainfoError::WrongLayer(file.path.to_string()));
-        }
+    let pieces = Geometry::new(u64::from(piece_bytes), &lengths)?.piece_count() as usize;
+    if hashes.len() == pieces {
+        return Ok(());
     }
-    Ok(())
+    Err(MetainfoError::Malformed(format!("{} hashes for {pieces} pieces", hashes.len())))
 }
 
 fn sorted<'a>(
-    files: &'a [FileDraft],
+    piece_bytes: u32,
+    files: &'a [FileEntry],
+    hashes: &'a [Digest],
     empty_folders: &'a [TreePath],
 ) -> Result<Vec<Entry<'a>>, MetainfoError> {
+    let mut left = hashes;
+    let file = |file: &'a FileEntry| {
+        let pieces = usize::try_from(file.length.div_ceil(u64::from(piece_bytes))).expect("below PIECES_MAX");
+        let (own, rest) = left.split_at(pieces);
+        left = rest;
+        Entry::File(file, own)
+    };
     let folders = empty_folders.iter().map(Entry::EmptyFolder);
-    let mut entries: Vec<Entry<'_>> = files.iter().map(Entry::File).chain(folders).collect();
+    let mut entries: Vec<Entry<'_>> = files.iter().map(file).chain(folders).collect();
     if entries.iter().any(|entry| entry.names().is_empty() || entry.names().len() > PATH_DEPTH_MAX) {
         return Err(malformed("a path has no component, or more than 100: move what is so deep further up"));
     }
@@ -108,25 +122,29 @@ fn write_folder(
 
 fn write_entry(writer: &mut Writer, entry: Entry<'_>, piece_leaves: usize) {
     writer.dictionary();
-    if let Entry::File(file) = entry {
+    if let Entry::File(file, pieces) = entry {
         writer.string(b"").dictionary();
         if file.executable {
             writer.string(b"attr").string(b"x");
         }
         writer.string(b"length").integer(i128::from(file.length));
         if file.length > 0 {
-            writer.string(b"pieces root").string(&merkle::file_root(&file.pieces, piece_leaves).0);
+            writer.string(b"pieces root").string(&merkle::file_root(pieces, piece_leaves).0);
         }
         writer.end();
     }
     writer.end();
 }
 
-/// Each layer once, in the order of the roots; a file of one piece needs none.
-fn write_layers(writer: &mut Writer, files: &[FileDraft], piece_leaves: usize) {
-    let files = files.iter().filter(|file| file.pieces.len() > 1);
+/// The hashes of each file that needs a layer: one of a single piece needs none.
+fn layered<'a>(entries: &[Entry<'a>]) -> impl Iterator<Item = &'a [Digest]> {
+    entries.iter().map(|entry| entry.pieces()).filter(|pieces| pieces.len() > 1)
+}
+
+/// Each layer once, in the order of the roots.
+fn write_layers(writer: &mut Writer, entries: &[Entry<'_>], piece_leaves: usize) {
     let layers: BTreeMap<Digest, &[Digest]> =
-        files.map(|file| (merkle::file_root(&file.pieces, piece_leaves), file.pieces.as_slice())).collect();
+        layered(entries).map(|pieces| (merkle::file_root(pieces, piece_leaves), pieces)).collect();
     writer.dictionary();
     for (root, pieces) in layers {
         writer.string(&root.0).string_head(size_of_val(pieces));

@@ -11,7 +11,7 @@ use super::hashing::{self, HashFault, Work};
 use super::stamp::Stamp;
 use super::walk::{Found, FoundFile, refused, walk};
 use super::{Progress, Stopped, Store};
-use crate::content::metainfo::FileDraft;
+use crate::content::metainfo::FileEntry;
 use crate::content::{FileIndex, Geometry, Metainfo, Name, PieceIndex, TreePath, names};
 use crate::ids::Digest;
 
@@ -81,9 +81,11 @@ pub fn scan(path: &Path, options: ScanOptions, progress: Progress<'_>) -> Result
         found.warnings.extend(kept.err().map(|error| forgotten(cache, &error)));
     }
     let stamps = found.files.iter().map(|file| file.mark.stamp).collect();
-    let drafts = drafts(found.files, &geometry, digests);
+    let mut files: Vec<FileEntry> = found.files.into_iter().map(entry).collect();
+    files.shrink_to_fit(); // from the room of what was found
     drop(geometry); // the description has its own
-    let metainfo = Metainfo::describe(&ground.name, piece_bytes, ground.single, drafts, found.empty_folders);
+    let metainfo =
+        Metainfo::describe(&ground.name, piece_bytes, ground.single, files, digests, found.empty_folders);
     let metainfo = Arc::new(metainfo.map_err(refuse)?);
     let store = Store::source(metainfo.clone(), ground.base, ground.path, stamps);
     let (warnings, unchanged) = (found.warnings, recalled.unchanged);
@@ -171,16 +173,8 @@ fn cut(files: &[FoundFile], piece_bytes: Option<u32>) -> Result<Geometry, ScanEr
     Geometry::new(u64::from(piece_bytes), &lengths).map_err(refuse)
 }
 
-/// Takes the digests, so that they are not held twice while the share is described.
-fn drafts(files: Vec<FoundFile>, geometry: &Geometry, digests: Vec<Digest>) -> Vec<FileDraft> {
-    let mut digests = digests.into_iter();
-    let draft = |(file, index): (FoundFile, FileIndex)| FileDraft {
-        path: file.path,
-        length: file.mark.stamp.bytes,
-        executable: file.executable,
-        pieces: digests.by_ref().take(geometry.pieces_of(index).count()).collect(),
-    };
-    files.into_iter().zip(geometry.files()).map(draft).collect()
+fn entry(file: FoundFile) -> FileEntry {
+    FileEntry { path: file.path, length: file.mark.stamp.bytes, executable: file.executable }
 }
 
 /// What other systems could not hold: warned of, or refused.

@@ -9,7 +9,7 @@ mod meeting;
 mod taking;
 
 use super::*;
-use crate::content::metainfo::FileDraft;
+use crate::content::metainfo::FileEntry;
 use crate::content::{Block, LEAF_BYTES, Name, TreePath, merkle};
 use crate::ids::Digest;
 use crate::seam::{Ban, News};
@@ -25,13 +25,13 @@ fn truth(piece: u64) -> Digest {
 /// Eight pieces of one leaf each.
 fn metainfo() -> Arc<Metainfo> {
     let name = Name::new(b"share").expect("a name");
-    let draft = FileDraft {
+    let file = FileEntry {
         path: TreePath(vec![name.clone()]),
         length: u64::from(PIECES * LEAF_BYTES),
         executable: false,
-        pieces: (0..u64::from(PIECES)).map(truth).collect(),
     };
-    Arc::new(Metainfo::describe(&name, LEAF_BYTES, true, vec![draft], Vec::new()).expect("a share"))
+    let hashes = (0..u64::from(PIECES)).map(truth).collect();
+    Arc::new(Metainfo::describe(&name, LEAF_BYTES, true, vec![file], hashes, Vec::new()).expect("a share"))
 }
 
 struct Stage {

@@ -1,7 +1,7 @@
 //! Stories of choosing: what is asked next, and of whom.
 
 use super::*;
-use crate::content::metainfo::FileDraft;
+use crate::content::metainfo::FileEntry;
 use crate::content::{LEAF_BYTES, Name, TreePath, merkle};
 
 const PIECE_LEAVES: u32 = 4;
@@ -25,13 +25,13 @@ fn metainfo(pieces: u32) -> Arc<Metainfo> {
         let leaves: Vec<_> = (0..PIECE_LEAVES).map(|leaf| truth(piece, leaf)).collect();
         merkle::root(&leaves, leaves.len())
     };
-    let draft = FileDraft {
+    let file = FileEntry {
         path: TreePath(vec![name.clone()]),
         length: u64::from(pieces) * u64::from(PIECE),
         executable: false,
-        pieces: (0..pieces).map(root).collect(),
     };
-    Arc::new(Metainfo::describe(&name, PIECE, true, vec![draft], Vec::new()).expect("a share"))
+    let hashes = (0..pieces).map(root).collect();
+    Arc::new(Metainfo::describe(&name, PIECE, true, vec![file], hashes, Vec::new()).expect("a share"))
 }
 
 struct Village {
