@@ -105,7 +105,7 @@ fn play_all(run: &Run) -> anyhow::Result<()> {
         }
         outcomes.push(outcome);
     }
-    print!("{}", outcome::table(&outcomes));
+    print!("{}\n{}", outcome::table(&outcomes), outcome::fill_table(&outcomes));
     if run.split {
         print!("\n{}", outcome::split_table(&outcomes));
     }

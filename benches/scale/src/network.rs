@@ -167,6 +167,11 @@ impl<F> Network<F> {
         self.lines[index(machine)].sent_bytes
     }
 
+    /// What a machine can send, bytes a second.
+    pub fn up_rate(&self, machine: u32) -> u64 {
+        self.lines[index(machine)].up_rate
+    }
+
     /// Bytes that left all machines, headers included.
     pub fn all_sent_bytes(&self) -> u64 {
         self.lines.iter().map(|line| line.sent_bytes).sum()

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::probe::{Probe, processor_time};
 use crate::queue::{Micros, SECOND};
 use crate::scenario::Scenario;
-use crate::world::World;
+use crate::world::{Fill, World};
 
 /// A run is given up after so many times the bound, and never before a virtual minute.
 const PATIENCE: f64 = 30.0;
@@ -52,6 +52,8 @@ pub struct Outcome {
     pub peak_mib: u64,
     /// How long the run took, in seconds of a real clock.
     pub wall: f64,
+    /// How full all uplinks and the seed's were, and what part of the seed's blocks was new, in each tenth of the time to the last completion.
+    pub fills: Vec<[f64; 3]>,
     /// Where the cost of a peer's core lies: kind of event, how many and microseconds a MiB.
     pub split: Vec<(&'static str, f64, f64)>,
 }
@@ -62,6 +64,9 @@ impl Outcome {
         self.last / self.bound
     }
 }
+
+/// How full the uplinks were is told for so many parts of the time.
+const TENTHS: usize = 10;
 
 /// Plays a scenario with so many peers.
 pub fn play(scenario: &Scenario, peers: usize) -> anyhow::Result<Outcome> {
@@ -112,6 +117,7 @@ pub fn play(scenario: &Scenario, peers: usize) -> anyhow::Result<Outcome> {
         stocks: world.cost.stocks as f64 / delivered,
         peak_mib: peak_mib(),
         wall: clock.elapsed().as_secs_f64(),
+        fills: fills(&world.fills, last),
         split: split(&world, mib),
     })
 }
@@ -141,6 +147,18 @@ fn split(world: &World, mib: f64) -> Vec<(&'static str, f64, f64)> {
         whole.into_iter().map(|(kind, (count, spent))| (kind, count / mib, spent / mib)).collect();
     split.sort_by(|one, other| other.2.total_cmp(&one.2));
     split
+}
+
+/// Tenths of the time until `last`.
+fn fills(fills: &[Fill], last: f64) -> Vec<[f64; 3]> {
+    let tenth = |number: usize| {
+        let (from, to) = (last * number as f64 / TENTHS as f64, last * (number + 1) as f64 / TENTHS as f64);
+        let those: Vec<&Fill> = fills.iter().filter(|fill| fill.at > from && fill.at <= to).collect();
+        let mean =
+            |of: fn(&Fill) -> f64| those.iter().map(|fill| of(fill)).sum::<f64>() / those.len().max(1) as f64;
+        [mean(|fill| fill.all), mean(|fill| fill.seed), mean(|fill| fill.new)]
+    };
+    (0..TENTHS).map(tenth).collect()
 }
 
 fn seconds(span: Micros) -> f64 {
@@ -218,6 +236,24 @@ pub fn split_table(outcomes: &[Outcome]) -> String {
             let (count, spent) =
                 it.split.iter().find(|row| row.0 == kind).map_or((0.0, 0.0), |row| (row.1, row.2));
             let _ = write!(text, " {count:.1}, {spent:.1} |");
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// How full the uplinks were in each tenth of the time, in percent: all, the seed's, and what part of its blocks was new.
+pub fn fill_table(outcomes: &[Outcome]) -> String {
+    let mut text = String::from("| uplinks full, % (the seed's, new of that) |");
+    (1..=TENTHS).for_each(|tenth| {
+        let _ = write!(text, " {tenth}/{TENTHS} |");
+    });
+    text.push_str("\n|---|");
+    text.push_str(&"---|".repeat(TENTHS));
+    for it in outcomes {
+        let _ = write!(text, "\n| {}, {} peers |", it.goal, it.peers);
+        for [all, seed, new] in it.fills.iter().map(|fill| fill.map(|part| part * 100.0)) {
+            let _ = write!(text, " {all:.0} ({seed:.0}, {new:.0}) |");
         }
     }
     text.push('\n');

@@ -21,7 +21,7 @@ use minibit::wire::Message;
 
 use crate::network::{Due, LaneId, Network};
 use crate::probe::Probe;
-use crate::queue::{Micros, Queue};
+use crate::queue::{Micros, Queue, SECOND};
 use crate::scenario::Scenario;
 use crate::share::Share;
 
@@ -33,6 +33,8 @@ const FIRST_ADDRESS: u32 = 0x0a00_0001;
 /// How often a run says how far it is, and after how many happenings it looks at the clock.
 const SAY_AFTER: Duration = Duration::from_secs(10);
 const LOOK_AFTER: u64 = 1 << 16;
+/// How often it is measured how full the uplinks are.
+const MEASURE: Micros = SECOND / 4;
 
 /// Something under way on a lane.
 #[derive(Clone, Debug)]
@@ -72,6 +74,8 @@ pub enum Happening {
     Wrote(u32, Block),
     /// A peer goes.
     Departure(u32),
+    /// It is seen how full the uplinks are.
+    Measure,
 }
 
 impl From<Due<Frame>> for Happening {
@@ -101,12 +105,14 @@ pub struct Machine {
 pub struct Outside {
     leaves: BTreeSet<(u32, usize)>,
     leaf_count: usize,
+    sent_count: usize,
     /// When the last of them did.
     pub whole: Option<Micros>,
 }
 
 impl Outside {
     fn note(&mut self, now: Micros, block: Block) {
+        self.sent_count += block.leaves().len();
         if self.whole.is_none() {
             self.leaves.extend(block.leaves().map(|leaf| (block.piece.get(), leaf)));
             self.whole = (self.leaves.len() == self.leaf_count).then_some(now);
@@ -125,6 +131,19 @@ pub struct Cost {
     pub stocks: u64,
 }
 
+/// How full the lines were at one moment: since the moment before, bytes that left over bytes that could have.
+#[derive(Clone, Copy, Debug)]
+pub struct Fill {
+    /// When, in seconds from the beginning.
+    pub at: f64,
+    /// All uplinks of those who were there, the seed's among them.
+    pub all: f64,
+    /// The seed's.
+    pub seed: f64,
+    /// Of the content that left the seed, what had not left it before.
+    pub new: f64,
+}
+
 /// Everything.
 #[derive(Debug)]
 pub struct World {
@@ -141,6 +160,10 @@ pub struct World {
     chance: Chance,
     /// What the cores cost so far.
     pub cost: Cost,
+    /// How full the uplinks were, each quarter second.
+    pub fills: Vec<Fill>,
+    sent_before: (u64, u64),
+    out_before: (usize, usize),
     /// Machines whose stories are kept.
     pub probes: Vec<Probe>,
     out: Vec<Action>,
@@ -245,6 +268,7 @@ impl World {
                 self.tell(machine, Event::Wrote { share, block, done: true });
             }
             Happening::Departure(machine) => self.depart(machine),
+            Happening::Measure => self.measure(),
         }
     }
 
@@ -299,6 +323,23 @@ impl World {
         self.tell(machine, Event::Stopping);
         self.count_up(machine);
         self.machines[machine as usize].node = None;
+    }
+
+    fn measure(&mut self) {
+        let now = (self.network.all_sent_bytes(), self.network.sent_bytes(0));
+        let before = std::mem::replace(&mut self.sent_before, now);
+        let out_now = (self.outside.leaves.len(), self.outside.sent_count);
+        let out = std::mem::replace(&mut self.out_before, out_now);
+        let there = (0_u32..).zip(&self.machines).filter(|(_, it)| it.node.is_some());
+        let could: u64 = there.map(|(machine, _)| self.network.up_rate(machine)).sum();
+        let span = MEASURE as f64 / SECOND as f64;
+        self.fills.push(Fill {
+            at: self.queue.now() as f64 / SECOND as f64,
+            all: (now.0 - before.0) as f64 / (could as f64 * span),
+            new: (out_now.0 - out.0) as f64 / (out_now.1 - out.1).max(1) as f64,
+            seed: (now.1 - before.1) as f64 / (self.network.up_rate(0) as f64 * span),
+        });
+        self.queue.after(MEASURE, Happening::Measure);
     }
 
     /// Reads off a core what it counted.

@@ -7,7 +7,7 @@ use minibit::node::{Node, NodeConfig, ShareConfig, Start};
 use minibit::time::Moment;
 use minibit::wire::Role;
 
-use super::{Cost, Happening, Machine, Outside, PORT, World, endpoint};
+use super::{Cost, Happening, MEASURE, Machine, Outside, PORT, World, endpoint};
 use crate::network::Network;
 use crate::queue::Queue;
 use crate::scenario::Scenario;
@@ -39,6 +39,7 @@ impl World {
             wasted_bytes: 0,
             sent_bytes: 0,
         };
+        queue.at(MEASURE, Happening::Measure);
         let machines = (0..=peers).map(|_| blank()).collect();
         let outside = Outside { leaf_count: share.leaf_count(), ..Outside::default() };
         let cost = Cost::default();
@@ -54,6 +55,9 @@ impl World {
             outside,
             chance,
             cost,
+            fills: Vec::new(),
+            sent_before: (0, 0),
+            out_before: (0, 0),
             probes,
             out,
         };
