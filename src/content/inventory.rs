@@ -101,6 +101,21 @@ impl PieceSet {
         words.enumerate().flat_map(|(at, word)| ones(word).map(move |bit| piece(at * WORD_BITS + bit)))
     }
 
+    /// A piece that is in both: the first from `start` on, or from the beginning where there is none, a machine word at a
+    /// time.
+    pub fn common(&self, other: &PieceSet, start: Option<PieceIndex>) -> Option<PieceIndex> {
+        debug_assert_eq!(self.bits.len(), other.bits.len(), "sets of one share");
+        let (words, others) = (self.bits.as_slice(), other.bits.as_slice());
+        let first = start.map_or(0, PieceIndex::index);
+        let both = |at: usize| (at, words[at] & others[at]);
+        let from_first = |(at, word)| {
+            if at == first / WORD_BITS { (at, word & usize::MAX << (first % WORD_BITS)) } else { (at, word) }
+        };
+        let later = (first / WORD_BITS..words.len()).map(both).map(from_first);
+        let (at, word) = later.chain((0..words.len()).map(both)).find(|(_, word)| *word != 0)?;
+        Some(piece(at * WORD_BITS + word.trailing_zeros() as usize))
+    }
+
     /// Whether every piece of it is in `other`.
     pub fn is_subset(&self, other: &PieceSet) -> bool {
         self.count <= other.count && self.bits.is_subset(&other.bits)
@@ -155,6 +170,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_two_sets_have_in_common_is_found_from_anywhere() {
+        let set = |pieces: &[u32]| {
+            let mut set = PieceSet::empty(200);
+            pieces.iter().for_each(|at| {
+                set.insert(PieceIndex(*at));
+            });
+            set
+        };
+        let (one, other) = (set(&[3, 70, 71, 130]), set(&[4, 70, 130]));
+        let from = |start: Option<u32>| one.common(&other, start.map(PieceIndex)).map(|piece| piece.0);
+        assert_eq!([None, Some(70), Some(71), Some(131)].map(from), [70, 70, 130, 70].map(Some));
+        assert_eq!(one.common(&set(&[4, 199]), None), None);
+    }
 
     fn set(piece_count: u32, members: &BTreeSet<u32>) -> PieceSet {
         let mut set = PieceSet::empty(piece_count);

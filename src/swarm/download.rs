@@ -13,6 +13,7 @@ impl Swarm {
     pub(super) fn unchoked_by(&mut self, link: LinkId, turn: &mut Turn<'_>) {
         if let Some(session) = self.sessions.get_mut(&link) {
             session.it_chokes = false;
+            self.givers.insert(link);
             self.ask(link, turn);
         }
     }
@@ -21,6 +22,7 @@ impl Swarm {
     pub(super) fn choked_by(&mut self, link: LinkId) {
         if let Some(session) = self.sessions.get_mut(&link) {
             session.it_chokes = true;
+            self.givers.remove(&link);
         }
     }
 
@@ -49,10 +51,10 @@ impl Swarm {
         Ok(())
     }
 
-    /// Asks every peer for as much as its pipe takes.
+    /// Asks everyone who serves us for as much as its pipe takes.
     pub(super) fn ask_everyone(&mut self, turn: &mut Turn<'_>) {
         if self.picker.as_ref().is_some_and(|picker| !picker.is_complete()) {
-            self.links().into_iter().for_each(|link| self.ask(link, turn));
+            self.givers.clone().into_iter().for_each(|link| self.ask(link, turn));
         }
     }
 
@@ -85,12 +87,12 @@ impl Swarm {
     /// Whether somebody would be asked now if the limit allowed it.
     pub(super) fn waits_to_ask(&self) -> bool {
         self.picker.as_ref().is_some_and(|picker| !picker.is_complete())
-            && self.sessions.values().any(|session| session.we_want && !session.it_chokes)
+            && self.givers.iter().any(|link| self.sessions.get(link).is_some_and(|session| session.we_want))
     }
 
     /// At the very end, an idle peer is asked for what others still owe.
     pub(super) fn play_endgame(&mut self, turn: &mut Turn<'_>) {
-        for link in self.links() {
+        for link in self.givers.clone() {
             let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else {
                 return;
             };
@@ -196,7 +198,7 @@ impl Swarm {
                 if let Some(suggester) = &mut self.suggester {
                     suggester.lost_holder(block.piece);
                 }
-                self.recount(link);
+                self.find_reason(link);
                 self.tell_interest(link, turn);
             }
             // Once it unchokes, or if we ceased to wait, there is nothing to wait out.

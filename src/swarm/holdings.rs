@@ -1,6 +1,6 @@
 //! Who holds what: what peers announce, what we announce, and who therefore has something for whom.
 
-use crate::content::{PieceIndex, PieceSet};
+use crate::content::PieceIndex;
 use crate::ids::LinkId;
 use crate::seam::Action;
 use crate::wire::Message;
@@ -55,7 +55,6 @@ impl Swarm {
                 if let Some(suggester) = &mut self.suggester {
                     suggester.gained(*piece, &mut session.promises);
                 }
-                session.useful_count += u32::from(picker.lacks(*piece));
             }
         }
         gained.iter().for_each(|piece| self.credit_spread(link, *piece, turn));
@@ -71,23 +70,19 @@ impl Swarm {
                 if let Some(suggester) = &mut self.suggester {
                     suggester.lost_holder(*piece);
                 }
-                session.useful_count -= u32::from(picker.lacks(*piece));
             }
         }
+        self.find_reason(link);
     }
 
-    /// Counts anew what a peer has for us.
-    pub(super) fn recount(&mut self, link: LinkId) {
+    /// Looks for a piece for which a peer is wanted, from the last one on: each is passed once while it is lacked.
+    pub(super) fn find_reason(&mut self, link: LinkId) {
         let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &self.picker) else { return };
-        let useful = |stock: &PieceSet| {
-            if picker.is_complete() {
-                0
-            } else {
-                stock.minus(picker.held()).filter(|piece| picker.lacks(*piece)).count()
-            }
-        };
-        let useful = session.stock.known().map_or(0, useful);
-        session.useful_count = u32::try_from(useful).expect("at most 2^21 pieces");
+        let last = session.reason.take();
+        last.map(|piece| self.reasons.remove(&(piece, link)));
+        let stock = session.stock.known().filter(|_| !picker.is_complete());
+        session.reason = stock.and_then(|stock| stock.common(picker.lacking(), last));
+        self.reasons.extend(session.reason.map(|piece| (piece, link)));
     }
 
     /// Notes whether a peer held everything when we met, and tells when it first does.
@@ -105,7 +100,7 @@ impl Swarm {
     /// Tells a peer when it begins or ceases to have something for us.
     pub(super) fn tell_interest(&mut self, link: LinkId, turn: &mut Turn<'_>) {
         let Some(session) = self.sessions.get_mut(&link) else { return };
-        let wants = session.useful_count > 0 && !session.is_guest;
+        let wants = session.reason.is_some() && !session.is_guest;
         if wants != session.we_want {
             session.we_want = wants;
             self.say(link, if wants { Message::Interested } else { Message::NotInterested }, turn);
@@ -115,17 +110,11 @@ impl Swarm {
     /// A piece is verified and written.
     pub(super) fn keep(&mut self, piece: PieceIndex, turn: &mut Turn<'_>) {
         turn.out.push(Action::Keep { share: self.share, piece });
-        let mut useless = Vec::new();
-        for (link, session) in &mut self.sessions {
-            let is_useful = session.useful_count > 0;
-            if is_useful && session.stock.known().is_some_and(|stock| stock.contains(piece)) {
-                session.useful_count -= 1;
-                if session.useful_count == 0 {
-                    useless.push(*link);
-                }
-            }
+        let wanted_for_it = self.reasons.range((piece, LinkId(0))..=(piece, LinkId(u64::MAX)));
+        for link in wanted_for_it.map(|(_, link)| *link).collect::<Vec<_>>() {
+            self.find_reason(link);
+            self.tell_interest(link, turn);
         }
-        useless.into_iter().for_each(|link| self.tell_interest(link, turn));
         self.announcer.gained(piece);
         self.announce(turn);
         self.note_completion(turn);
@@ -140,9 +129,8 @@ impl Swarm {
                 self.announcer.all_are_told();
             }
             Some(Audience::Near) => {
-                let near =
-                    self.sessions.iter().filter(|(_, session)| !session.we_choke || !session.it_chokes);
-                let near: Vec<LinkId> = near.map(|(link, _)| *link).collect();
+                let served = self.choker.unchoked();
+                let near: Vec<LinkId> = self.givers.union(&served).copied().collect();
                 near.into_iter().for_each(|link| self.tell_news(link, turn));
             }
         }
@@ -165,7 +153,7 @@ impl Swarm {
         }
         if !lost.is_empty() {
             for link in self.links() {
-                self.recount(link);
+                self.find_reason(link);
                 self.first_stock().into_iter().for_each(|message| self.say(link, message, turn));
             }
             self.announcer.all_are_told();

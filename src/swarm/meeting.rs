@@ -116,6 +116,7 @@ impl Swarm {
         }
         self.linked.insert((session.remote.id, link));
         self.sessions.insert(link, session);
+        self.guest_count += usize::from(is_guest);
         self.announcer.is_told(link);
         self.gossip_to(link, turn);
         self.fetch_metainfo(turn);
@@ -153,7 +154,10 @@ impl Swarm {
                 .for_each(|piece| suggester.lost_holder(piece));
             suggester.left(&mut session.promises);
         }
-        session.owed.clear();
+        self.guest_count -= usize::from(session.is_guest);
+        self.owing.remove(&link);
+        self.givers.remove(&link);
+        session.reason.map(|piece| self.reasons.remove(&(piece, link)));
         self.announcer.left(link);
         self.forget_suspicions_of(link);
         self.fetch.is_left_by(link);
@@ -280,7 +284,7 @@ impl Swarm {
         self.picker = Some(picker);
         self.settle_claims(turn);
         for link in self.links() {
-            self.recount(link);
+            self.find_reason(link);
             for message in self.first_stock() {
                 self.say(link, message, turn);
             }

@@ -121,7 +121,14 @@ pub struct Swarm {
     announcer: Announcer,
     /// Whom we gave a piece to last, to see whether it turns up elsewhere.
     given: BTreeMap<PieceIndex, LinkId>,
+    /// To whom blocks are owed that the shell was not given yet.
+    owing: BTreeSet<LinkId>,
     served_last: LinkId,
+    /// Who serves us.
+    givers: BTreeSet<LinkId>,
+    /// One piece for which each peer is wanted that has something for us.
+    reasons: BTreeSet<(PieceIndex, LinkId)>,
+    guest_count: usize,
     totals: Totals,
     inspection: Moment,
     gossip: Moment,
@@ -163,7 +170,11 @@ impl Swarm {
             bans_to_keep: Vec::new(),
             announcer: Announcer::default(),
             given: BTreeMap::new(),
+            owing: BTreeSet::new(),
             served_last: LinkId(0),
+            givers: BTreeSet::new(),
+            reasons: BTreeSet::new(),
+            guest_count: 0,
             totals: Totals::default(),
             inspection: turn.now,
             gossip: turn.now.after(GOSSIP),
@@ -319,7 +330,7 @@ impl Swarm {
 
     /// Links that exchange blocks.
     pub fn link_count(&self) -> usize {
-        self.sessions.values().filter(|session| !session.is_guest).count()
+        self.sessions.len() - self.guest_count
     }
 
     fn links(&self) -> Vec<LinkId> {
@@ -338,6 +349,15 @@ impl Swarm {
     pub fn check(&self) {
         let linked = self.sessions.iter().map(|(link, session)| (session.remote.id, *link));
         assert_eq!(self.linked, linked.collect());
+        let those = |is: fn(&Session) -> bool| {
+            let chosen = self.sessions.iter().filter(move |(_, session)| is(session));
+            chosen.map(|(link, _)| *link).collect::<BTreeSet<LinkId>>()
+        };
+        assert_eq!(self.owing, those(|session| !session.owed.is_empty()));
+        assert_eq!(self.givers, those(|session| !session.it_chokes));
+        assert_eq!(self.guest_count, those(|session| session.is_guest).len());
+        let reasons = self.sessions.iter().filter_map(|(link, session)| Some((session.reason?, *link)));
+        assert_eq!(self.reasons, reasons.collect());
         let Some(picker) = &self.picker else { return };
         picker.check();
         for piece in picker.held().iter().chain(picker.wanted().iter()) {
@@ -346,9 +366,9 @@ impl Swarm {
             assert_eq!(holders, usize::from(picker.holders(piece)), "{piece:?}");
         }
         for session in self.sessions.values() {
-            let useful =
-                session.stock.known().map_or(0, |s| s.iter().filter(|piece| picker.lacks(*piece)).count());
-            assert_eq!(useful, session.useful_count as usize);
+            let is_useful = session.stock.known().is_some_and(|s| s.iter().any(|piece| picker.lacks(piece)));
+            assert_eq!(is_useful, session.reason.is_some());
+            assert!(session.reason.is_none_or(|piece| picker.lacks(piece)));
         }
         let Some(suggester) = &self.suggester else { return };
         for piece in picker.held().iter().chain(picker.wanted().iter()) {

@@ -137,8 +137,8 @@ pub struct Session {
     pub said: Moment,
     /// What it holds.
     pub stock: Stock,
-    /// Of what it holds, how many pieces we lack.
-    pub useful_count: u32,
+    /// A piece that it holds and we lack; none when it has nothing for us.
+    pub reason: Option<PieceIndex>,
     /// Whether it held everything when we met.
     pub was_seed: Option<bool>,
     /// We do not serve it.
@@ -201,7 +201,7 @@ impl Session {
             heard: now,
             said: now,
             stock: Stock::default(),
-            useful_count: 0,
+            reason: None,
             was_seed: None,
             we_choke: true,
             we_want: false,

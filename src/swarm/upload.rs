@@ -1,5 +1,7 @@
 //! What goes out: who is unchoked, what is owed to whom, and in which order it is served.
 
+use std::ops::Bound;
+
 use crate::content::{Block, PieceIndex};
 use crate::ids::LinkId;
 use crate::seam::Action;
@@ -65,6 +67,7 @@ impl Swarm {
         let Some(session) = self.sessions.get_mut(&link) else { return };
         session.choke(turn.now);
         let dropped = std::mem::take(&mut session.owed);
+        self.owing.remove(&link);
         self.say(link, Message::Choke, turn);
         dropped.into_iter().for_each(|block| self.nack(link, numbers(block), NackReason::Choked, turn));
     }
@@ -149,6 +152,7 @@ impl Swarm {
             Some(_) if session.owed.len() >= OWED_MAX => NackReason::Full,
             Some(block) => {
                 session.owed.push_back(block);
+                self.owing.insert(link);
                 self.note_taken(link, block, turn);
                 self.serve(turn);
                 return Ok(());
@@ -184,6 +188,9 @@ impl Swarm {
         let block = metainfo.geometry().block(piece, start, length)?;
         if let Some(place) = session.owed.iter().position(|owed| *owed == block) {
             session.owed.remove(place);
+            if session.owed.is_empty() {
+                self.owing.remove(&link);
+            }
             self.nack(link, (piece, start, length), NackReason::Cancelled, turn);
         }
         Ok(())
@@ -192,14 +199,13 @@ impl Swarm {
     /// Gives the shell what is owed, one block a peer in turn, as far as pipes and limit allow.
     pub(super) fn serve(&mut self, turn: &mut Turn<'_>) {
         while rate::is_open(&mut turn.purse.up, turn.now) {
-            let can_take = |session: &Session| may_serve(session, turn.now);
-            let mut ready =
-                self.sessions.iter().filter(|(_, session)| can_take(session)).map(|(link, _)| *link);
-            let first = ready.clone().next();
-            let Some(link) = ready.find(|link| *link > self.served_last).or(first) else { break };
+            let Some(link) = self.next_served(turn.now) else { break };
             self.served_last = link;
             let Some(session) = self.sessions.get_mut(&link) else { break };
             let Some(block) = session.owed.pop_front() else { break };
+            if session.owed.is_empty() {
+                self.owing.remove(&link);
+            }
             session.serving_bytes += u64::from(block.length);
             session.said = turn.now;
             rate::spend(&mut turn.purse.up, block.length);
@@ -207,9 +213,17 @@ impl Swarm {
         }
     }
 
+    /// Whose turn it is of those whose pipe has room.
+    fn next_served(&self, now: Moment) -> Option<LinkId> {
+        let has_room =
+            |link: &&LinkId| self.sessions.get(link).is_some_and(|s| s.serving_bytes < s.serving_max(now));
+        let later = self.owing.range((Bound::Excluded(self.served_last), Bound::Unbounded));
+        later.chain(self.owing.range(..=self.served_last)).find(has_room).copied()
+    }
+
     /// Whether something could be served now if the limit allowed it.
     pub(super) fn waits_to_serve(&self) -> bool {
-        self.sessions.values().any(|session| !session.owed.is_empty())
+        !self.owing.is_empty()
     }
 
     /// A block left, or could not be read.
@@ -255,6 +269,9 @@ impl Swarm {
             let (kept, lost): (Vec<_>, Vec<_>) =
                 session.owed.drain(..).partition(|b| picker.held().contains(b.piece));
             session.owed = kept.into();
+            if session.owed.is_empty() {
+                self.owing.remove(&link);
+            }
             lost.into_iter().for_each(|block| self.nack(link, numbers(block), NackReason::Absent, turn));
         }
     }
@@ -291,8 +308,4 @@ fn standing(link: LinkId, session: &Session, is_seed: bool, now: Moment) -> Stan
         given_bytes: session.up.total_bytes(),
         pieces: session.stock.known().map_or(0, |stock| stock.count()),
     }
-}
-
-fn may_serve(session: &Session, now: Moment) -> bool {
-    !session.owed.is_empty() && session.serving_bytes < session.serving_max(now)
 }

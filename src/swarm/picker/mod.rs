@@ -105,7 +105,8 @@ pub struct Picker {
     rarity: Rarity,
     begun: BTreeMap<PieceIndex, Assembly>,
     free: BTreeSet<PieceIndex>,
-    missing_count: u32,
+    /// Wanted, and not held.
+    lacking: PieceSet,
     progress: Progress,
 }
 
@@ -122,7 +123,10 @@ impl Picker {
             wants[piece.index()] = Want::Missing;
             rarity.open(*piece);
         }
-        let missing_count = u32::try_from(missing.len()).expect("at most 2^21 pieces");
+        let mut lacking = PieceSet::empty(piece_count);
+        for piece in &missing {
+            lacking.insert(*piece);
+        }
         let progress = progress_alone(&metainfo, &held, &wanted);
         Picker {
             metainfo,
@@ -132,7 +136,7 @@ impl Picker {
             rarity,
             begun: BTreeMap::new(),
             free: BTreeSet::new(),
-            missing_count,
+            lacking,
             progress,
         }
     }
@@ -149,12 +153,17 @@ impl Picker {
 
     /// Whether everything wanted is held.
     pub fn is_complete(&self) -> bool {
-        self.missing_count == 0
+        self.lacking.is_empty()
     }
 
     /// Whether this piece is wanted and not held yet.
     pub fn lacks(&self, piece: PieceIndex) -> bool {
-        matches!(self.wants[piece.index()], Want::Missing | Want::Begun)
+        self.lacking.contains(piece)
+    }
+
+    /// What is wanted and not held yet.
+    pub fn lacking(&self) -> &PieceSet {
+        &self.lacking
     }
 
     /// A peer holds this piece from now on.
@@ -248,7 +257,7 @@ impl Picker {
         self.progress.one_more(self.copies(piece));
         self.progress.done_bytes += u64::from(self.metainfo.geometry().length(piece));
         self.held.insert(piece);
-        self.missing_count -= 1;
+        self.lacking.remove(piece);
     }
 
     /// Frees what is false of a wrong piece, and tells who gave it. Without `truth` nobody can tell which leaves those are:
@@ -372,6 +381,7 @@ impl Picker {
             let want = self.wants[piece.index()];
             assert_eq!(want == Want::Missing, self.rarity.is_open(piece), "{piece:?} {want:?}");
             assert_eq!(want == Want::Begun, self.begun.contains_key(&piece), "{piece:?} {want:?}");
+            assert_eq!(matches!(want, Want::Missing | Want::Begun), self.lacks(piece), "{piece:?} {want:?}");
             assert_eq!(want == Want::Held, self.held.contains(piece), "{piece:?} {want:?}");
             let is_free = self.begun.get(&piece).is_some_and(Assembly::has_free);
             assert_eq!(is_free, self.free.contains(&piece), "{piece:?}");
