@@ -24,7 +24,7 @@ pub const SHARES_MAX: usize = 16_384;
 /// Links that have not said who they are yet; those we dialled are bounded by the dials at once, and not refused.
 pub const STRANGERS_MAX: usize = 512;
 /// Links of a tracker that only register, beyond those of its swarms.
-pub const GUESTS_MAX: usize = 4_096;
+pub const GUESTS_MAX: usize = 16_384;
 
 /// What is fixed for the life of a process.
 #[derive(Clone, Debug)]

@@ -44,6 +44,8 @@ struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     entries: BTreeMap<Endpoint, Entry>,
+    /// Of `entries`, those that the person named: a few.
+    pinned: BTreeSet<Endpoint>,
     own: BTreeSet<Endpoint>,
     banned_ids: BTreeSet<(IpAddr, PeerId)>,
     banned_places: BTreeSet<(IpAddr, u16)>,
@@ -53,6 +55,7 @@ pub struct Book {
 impl Book {
     /// An endpoint that the person named: never forgotten.
     pub fn pin(&mut self, endpoint: Endpoint, now: Moment) {
+        self.pinned.insert(endpoint.clone());
         let entry = Entry { state: State::Idle, pinned: true, id: None, failures: 0, not_before: now };
         self.entries.entry(endpoint).and_modify(|known| known.pinned = true).or_insert(entry);
     }
@@ -85,16 +88,25 @@ impl Book {
         worst.is_some_and(|endpoint| self.entries.remove(&endpoint).is_some())
     }
 
-    /// Up to `max` endpoints to dial now; they count as being dialled. First, and however many dials are under way, those
-    /// that the person named; then those that failed least, the longest waiting first, so that nobody who tells us of
-    /// many dead places keeps us from the others. Nobody who is linked already is dialled again under another address.
-    pub fn due(&mut self, now: Moment, max: usize, is_linked: impl Fn(PeerId) -> bool) -> Vec<Endpoint> {
-        if max == 0 {
-            return Vec::new();
-        }
+    /// Endpoints to dial now, with those under way up to `max`; they count as being dialled. First, and however many dials
+    /// are under way, those that the person named; then those that failed least, the longest waiting first, so that nobody
+    /// who tells us of many dead places keeps us from the others; of equals some by chance, so that not everyone dials the
+    /// same. Nobody who is linked already is dialled again under another address.
+    pub fn due(
+        &mut self,
+        now: Moment,
+        max: usize,
+        is_linked: impl Fn(PeerId) -> bool,
+        chance: &mut Chance,
+    ) -> Vec<Endpoint> {
         let is_due = |entry: &Entry| {
             entry.state == State::Idle && entry.not_before <= now && !entry.id.is_some_and(&is_linked)
         };
+        let pinned = self.pinned.iter().filter_map(|endpoint| self.entries.get(endpoint));
+        let pinned_due = pinned.filter(|entry| is_due(entry)).count();
+        if max == 0 && pinned_due == 0 {
+            return Vec::new();
+        }
         let mut due: Vec<((bool, u32, Moment), &Endpoint)> = self
             .entries
             .iter()
@@ -104,10 +116,10 @@ impl Book {
         if due.is_empty() {
             return Vec::new();
         }
-        due.sort_unstable();
+        chance.shuffle(&mut due);
+        due.sort_by_key(|(key, _)| *key);
         let dialling = self.entries.values().filter(|entry| entry.state == State::Dialling).count();
-        let pinned = due.iter().filter(|((others, ..), _)| !others).count();
-        due.truncate(max.min(DIALS_MAX.saturating_sub(dialling).max(pinned)));
+        due.truncate(max.min(DIALS_MAX).saturating_sub(dialling).max(pinned_due));
         let due: Vec<Endpoint> = due.into_iter().map(|(_, endpoint)| endpoint.clone()).collect();
         due.iter().for_each(|endpoint| self.change(endpoint, |entry| entry.state = State::Dialling));
         due
@@ -236,9 +248,9 @@ mod tests {
         book.learn(address(1), None, Moment::START);
         let (mut now, mut waits) = (Moment::START, Vec::new());
         for _ in 0..12 {
-            let endpoint = book.due(now, 1, nobody).pop().expect("it is due");
+            let endpoint = book.due(now, 1, nobody, &mut chance).pop().expect("it is due");
             book.failed(&endpoint, now, &mut chance);
-            assert!(book.due(now, 1, nobody).is_empty());
+            assert!(book.due(now, 1, nobody, &mut chance).is_empty());
             let not_before = book.entries[&endpoint].not_before;
             waits.push(not_before.since(now));
             now = not_before;
@@ -269,38 +281,41 @@ mod tests {
         let tracker: Endpoint = "tracker.example:7070".parse().expect("an endpoint");
         book.pin(tracker.clone(), Moment::START);
         for round in 0..50 {
-            assert_eq!(book.due(later(round * 100), 9, nobody).as_slice(), std::slice::from_ref(&tracker));
+            assert_eq!(
+                book.due(later(round * 100), 9, nobody, &mut chance).as_slice(),
+                std::slice::from_ref(&tracker)
+            );
             book.failed(&tracker, later(round * 100), &mut chance);
         }
     }
 
     #[test]
     fn the_person_s_word_comes_before_any_number_of_places_told_of() {
-        let mut book = Book::default();
+        let (mut book, mut chance) = (Book::default(), Chance::new(1));
         let place = |n: u16| SocketAddr::from(([203, 0, 113, 1], 1000 + n));
         assert!((0..100).all(|n| book.learn(place(n), None, Moment::START)));
-        assert_eq!(book.due(later(1), 200, nobody).len(), DIALS_MAX);
+        assert_eq!(book.due(later(1), 200, nobody, &mut chance).len(), DIALS_MAX);
         let tracker: Endpoint = "tracker.example:7070".parse().expect("an endpoint");
         book.pin(tracker.clone(), later(2));
-        assert_eq!(book.due(later(2), 200, nobody), vec![tracker]);
+        assert_eq!(book.due(later(2), 200, nobody, &mut chance), vec![tracker]);
     }
 
     #[test]
     fn nobody_is_dialled_twice_at_once_or_under_a_second_address() {
-        let mut book = Book::default();
+        let (mut book, mut chance) = (Book::default(), Chance::new(1));
         let id = PeerId([7; 20]);
         book.learn(address(1), Some(id), Moment::START);
-        assert!(book.due(later(1), 9, |linked| linked == id).is_empty());
-        assert_eq!(book.due(later(1), 9, nobody).len(), 1);
-        assert!(book.due(later(2), 9, nobody).is_empty());
+        assert!(book.due(later(1), 9, |linked| linked == id, &mut chance).is_empty());
+        assert_eq!(book.due(later(1), 9, nobody, &mut chance).len(), 1);
+        assert!(book.due(later(2), 9, nobody, &mut chance).is_empty());
     }
 
     #[test]
     fn a_place_that_led_to_ourselves_is_not_learned_again() {
-        let mut book = Book::default();
+        let (mut book, mut chance) = (Book::default(), Chance::new(1));
         book.is_ourselves(Endpoint::at(address(1).ip(), 7070));
         book.learn(address(1), None, Moment::START);
-        assert!(book.due(later(9), 9, nobody).is_empty());
+        assert!(book.due(later(9), 9, nobody, &mut chance).is_empty());
     }
 
     #[test]
