@@ -45,8 +45,8 @@ impl Picking {
 
     /// The next block to ask `link` for.
     pub fn next(&mut self, link: LinkId, stock: &PieceSet, bytes: u32, link_count: usize) -> Option<Block> {
-        let offer = Offer { link, stock, suggested: &mut VecDeque::new(), is_guided: false };
-        self.picker.next(offer, bytes, link_count, &mut self.chance)
+        let mut offer = Offer { link, stock, suggested: &mut VecDeque::new(), is_guided: false };
+        self.picker.next(&mut offer, bytes, link_count, &mut self.chance)
     }
 
     /// `link` will not send it.

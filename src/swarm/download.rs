@@ -70,8 +70,8 @@ impl Swarm {
             if !session.we_want || !rate::is_open(&mut turn.purse.down, turn.now) {
                 break;
             }
-            let view = Offer { link, stock, suggested, is_guided };
-            let Some(block) = picker.next(view, bytes, link_count, &mut self.chance) else { break };
+            let mut view = Offer { link, stock, suggested, is_guided };
+            let Some(block) = picker.next(&mut view, bytes, link_count, &mut self.chance) else { break };
             // A block that it still owes an answer for cannot be told apart from a second one: not now.
             if session.is_asked(block) {
                 picker.release(link, block);

@@ -196,12 +196,16 @@ impl Picker {
     /// The next block to ask a peer for, at most `bytes` of it. It counts as asked.
     pub fn next(
         &mut self,
-        offer: Offer<'_>,
+        offer: &mut Offer<'_>,
         bytes: u32,
         link_count: usize,
         chance: &mut Chance,
     ) -> Option<Block> {
-        self.continued(&offer, bytes).or_else(|| self.begin(offer, bytes, link_count, chance))
+        offer.suggested.retain(|piece| self.may_ask(*piece) && offer.stock.contains(*piece));
+        if offer.is_guided || !offer.suggested.is_empty() {
+            return self.guided(offer, bytes, link_count);
+        }
+        self.continued(offer, bytes).or_else(|| self.begin(offer, bytes, link_count, chance))
     }
 
     /// Whether everything there is is wanted.
@@ -301,39 +305,48 @@ impl Picker {
 
     /// A block of a half-done piece: one this peer is at already, else the one nearest its end.
     fn continued(&mut self, offer: &Offer<'_>, bytes: u32) -> Option<Block> {
-        let fits = |piece: &PieceIndex| {
-            let may = || self.begun[piece].involves(offer.link) || offer.suggested.contains(piece);
-            offer.stock.contains(*piece) && (!offer.is_guided || may())
-        };
-        let piece = self.free.iter().copied().filter(fits).min_by_key(|piece| {
+        let held_there = self.free.iter().copied().filter(|piece| offer.stock.contains(*piece));
+        let piece = held_there.min_by_key(|piece| {
             let assembly = &self.begun[piece];
             (!assembly.involves(offer.link), assembly.free_count())
         })?;
         self.take(offer.link, piece, bytes)
     }
 
+    /// A block of what this peer is at already, else of what it suggested first. What others are at waits, though it be
+    /// begun: the peer knows what nobody else was given yet.
+    fn guided(&mut self, offer: &Offer<'_>, bytes: u32, link_count: usize) -> Option<Block> {
+        let is_at =
+            |piece: &&PieceIndex| offer.stock.contains(**piece) && self.begun[*piece].involves(offer.link);
+        let piece = self.free.iter().find(is_at).or_else(|| offer.suggested.front()).copied()?;
+        let has_room = self.begun.len() < self.begun_max(link_count);
+        match self.rarity.is_open(piece) {
+            true if has_room => self.open_up(offer.link, piece, bytes),
+            true => None,
+            false => self.take(offer.link, piece, bytes),
+        }
+    }
+
     fn begin(
         &mut self,
-        offer: Offer<'_>,
+        offer: &Offer<'_>,
         bytes: u32,
         link_count: usize,
         chance: &mut Chance,
     ) -> Option<Block> {
-        let Offer { link, stock, suggested, is_guided } = offer;
         if self.rarity.open_count() == 0 || self.begun.len() >= self.begun_max(link_count) {
             return None;
         }
-        suggested.retain(|piece| self.may_ask(*piece) && stock.contains(*piece));
-        let next = suggested.iter().position(|piece| self.rarity.is_open(*piece));
-        let piece = if let Some(piece) = next.and_then(|place| suggested.remove(place)) {
-            piece
-        } else if is_guided {
-            return None;
-        } else if self.held.count() < RANDOM_FIRST {
-            self.rarity.any(stock, chance)?
+        let is_early = self.held.count() < RANDOM_FIRST;
+        let piece = if is_early {
+            self.rarity.any(offer.stock, chance)
         } else {
-            self.rarity.rarest(stock, chance)?
+            self.rarity.rarest(offer.stock, chance)
         };
+        self.open_up(offer.link, piece?, bytes)
+    }
+
+    fn open_up(&mut self, link: LinkId, piece: PieceIndex, bytes: u32) -> Option<Block> {
         self.rarity.close(piece);
         self.wants[piece.index()] = Want::Begun;
         self.begun.insert(piece, Assembly::new(piece, self.metainfo.geometry().length(piece)));

@@ -67,8 +67,8 @@ impl Village {
     }
 
     fn next(&mut self, link: LinkId, stock: &PieceSet, bytes: u32) -> Option<Block> {
-        let offer = Offer { link, stock, suggested: &mut VecDeque::new(), is_guided: false };
-        let block = self.picker.next(offer, bytes, 3, &mut self.chance);
+        let mut offer = Offer { link, stock, suggested: &mut VecDeque::new(), is_guided: false };
+        let block = self.picker.next(&mut offer, bytes, 3, &mut self.chance);
         self.picker.check();
         block
     }
@@ -169,9 +169,21 @@ fn what_a_peer_suggests_is_asked_first_if_it_is_still_open() {
     let held = village.finish(ANA, &all);
     let wish = village.piece(if held.get() == 11 { 12 } else { 11 });
     let mut suggested = VecDeque::from([held, wish]);
-    let offer = Offer { link: ANA, stock: &all, suggested: &mut suggested, is_guided: false };
-    let block = village.picker.next(offer, PIECE, 3, &mut village.chance);
+    let mut offer = Offer { link: ANA, stock: &all, suggested: &mut suggested, is_guided: false };
+    let block = village.picker.next(&mut offer, PIECE, 3, &mut village.chance);
     assert_eq!(block.map(|block| block.piece), Some(wish));
+}
+
+#[test]
+fn what_a_peer_suggests_comes_before_what_others_are_at_though_it_be_begun() {
+    let mut village = Village::of(16);
+    let all = village.stock(0..16);
+    let begun = village.next(BIA, &all, PIECE / 2).expect("a block").piece;
+    let wish = village.piece(if begun.get() == 11 { 12 } else { 11 });
+    let mut suggested = VecDeque::from([wish, begun]);
+    let mut offer = Offer { link: ANA, stock: &all, suggested: &mut suggested, is_guided: false };
+    let mut next = || village.picker.next(&mut offer, PIECE, 3, &mut village.chance).map(|block| block.piece);
+    assert_eq!([next(), next()], [Some(wish), Some(begun)]);
 }
 
 #[test]
