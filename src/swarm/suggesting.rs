@@ -11,10 +11,9 @@ use super::picker::Rarity;
 
 /// Suggestions that one peer has not taken up yet, at most.
 const OPEN_MAX: usize = 64;
-/// As many are open whatever the peer's rate, in a large share and in a small one, of which nobody is to be promised all.
-const OPEN_LEAST: (usize, usize) = (4, 8);
-/// A share is large that has so many pieces for each of these suggestions.
-const PIECES_FOR_EACH: usize = 64;
+/// As many are open whatever the peer's rate. What is promised to a slow one comes out late, and nobody else is given it:
+/// simulated with 50 peers at 50 Mbit/s and 256 MiB, eight end later by a tenth.
+const OPEN_MIN: usize = 2;
 /// Pieces that one peer was promised and has not announced; beyond, promises are not counted.
 const PROMISED_MAX: usize = 4_096;
 /// Open suggestions of which none is taken up for so long are replaced: the peer has its own plans.
@@ -28,9 +27,8 @@ pub struct Suggester {
 }
 
 /// How many suggestions to keep open with a peer that takes up `ahead` pieces while it hears of more.
-pub fn open_count(piece_count: u32, ahead: u64) -> usize {
-    let least = (piece_count as usize / PIECES_FOR_EACH).clamp(OPEN_LEAST.0, OPEN_LEAST.1);
-    usize::try_from(ahead).unwrap_or(OPEN_MAX).clamp(least, OPEN_MAX)
+pub fn open_count(ahead: u64) -> usize {
+    usize::try_from(ahead).unwrap_or(OPEN_MAX).saturating_add(1).clamp(OPEN_MIN, OPEN_MAX)
 }
 
 /// What one peer was promised.
@@ -124,6 +122,13 @@ impl Suggester {
     /// Takes back what was suggested and not taken up.
     pub fn take_back(&mut self, promises: &mut Promises) {
         for piece in std::mem::take(&mut promises.open) {
+            self.end(piece, promises);
+        }
+    }
+
+    /// A peer is no longer served: only what `was_sent` to the end is still to be announced.
+    pub fn choked(&mut self, promises: &mut Promises, was_sent: impl Fn(PieceIndex) -> bool) {
+        for piece in promises.given().filter(|piece| !was_sent(*piece)).collect::<Vec<_>>() {
             self.end(piece, promises);
         }
     }

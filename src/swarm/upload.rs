@@ -68,6 +68,10 @@ impl Swarm {
         session.choke(turn.now);
         let dropped = std::mem::take(&mut session.owed);
         self.owing.remove(&link);
+        if let Some(suggester) = &mut self.suggester {
+            let was_sent = |piece| self.given.get(&piece) == Some(&link);
+            suggester.choked(&mut session.promises, was_sent);
+        }
         self.say(link, Message::Choke, turn);
         dropped.into_iter().for_each(|block| self.nack(link, numbers(block), NackReason::Choked, turn));
     }
@@ -115,7 +119,7 @@ impl Swarm {
         };
         let Some(stock) = session.stock.known().filter(|_| !session.we_choke) else { return };
         let ahead = session.up.rate(turn.now) / AHEAD / u64::from(metainfo.geometry().piece_bytes());
-        let open_max = open_count(metainfo.geometry().piece_count(), ahead);
+        let open_max = open_count(ahead);
         let pieces = suggester.suggest(stock, &mut session.promises, open_max, turn.now, &mut self.chance);
         pieces
             .iter()

@@ -24,8 +24,8 @@ fn a_seed_suggests_to_each_unchoked_peer_what_it_has_given_out_least() {
             |message: &&Message| if let Message::Suggest { piece } = message { Some(*piece) } else { None };
         suggested.extend(said(&out, link).iter().filter_map(piece));
     }
-    suggested.sort_unstable();
-    assert_eq!(suggested, (0..8).collect::<Vec<_>>(), "two peers, four pieces each, none twice");
+    let distinct: BTreeSet<u64> = suggested.iter().copied().collect();
+    assert_eq!((suggested.len(), distinct.len()), (4, 4), "two peers, two pieces each, none twice");
 }
 
 #[test]
