@@ -57,7 +57,9 @@ impl Swarm {
                 }
             }
         }
-        gained.iter().for_each(|piece| self.credit_spread(link, *piece, turn));
+        if session.reason.is_none() {
+            self.find_reason(link);
+        }
         self.suggest(link, turn);
     }
 

@@ -119,7 +119,7 @@ pub struct Swarm {
     /// Bans of before the download had a place on disk; each ended a link, of which few come in that time.
     bans_to_keep: Vec<Ban>,
     announcer: Announcer,
-    /// Whom we gave a piece to last, to see whether it turns up elsewhere.
+    /// To whom the end of a piece was sent last: it holds it soon.
     given: BTreeMap<PieceIndex, LinkId>,
     /// To whom blocks are owed that the shell was not given yet.
     owing: BTreeSet<LinkId>,

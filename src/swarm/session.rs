@@ -157,8 +157,6 @@ pub struct Session {
     pub down: Meter,
     /// Payload sent.
     pub up: Meter,
-    /// Of a seed's peer: bytes we gave it that then turned up elsewhere.
-    pub spread: Meter,
     /// What it suggests, the oldest first.
     pub suggested: VecDeque<PieceIndex>,
     /// What we promised it.
@@ -211,7 +209,6 @@ impl Session {
             serving_bytes: 0,
             down: Meter::default(),
             up: Meter::default(),
-            spread: Meter::default(),
             suggested: VecDeque::new(),
             promises: Promises::default(),
             is_seeding: false,

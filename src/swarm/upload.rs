@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use crate::content::{Block, PieceIndex};
+use crate::content::Block;
 use crate::ids::LinkId;
 use crate::seam::Action;
 use crate::time::Moment;
@@ -40,14 +40,22 @@ impl Swarm {
 
     /// Lets the choker look at everyone, and does as it says.
     pub(super) fn review(&mut self, turn: &mut Turn<'_>) {
-        let is_seed = self.is_seed();
+        let worth = self.worth();
         let partners = self.sessions.iter().filter(|(_, session)| !session.is_guest);
         let standings: Vec<Standing> =
-            partners.map(|(link, session)| standing(*link, session, is_seed, turn.now)).collect();
+            partners.map(|(link, session)| standing(*link, session, worth, turn.now)).collect();
         let terms = Terms { deserving_max: self.deserving_max(), turn_bytes: self.turn_bytes() };
         let Changes { choke, unchoke } = self.choker.review(turn.now, &standings, terms, &mut self.chance);
         choke.into_iter().for_each(|link| self.choke(link, turn));
         unchoke.into_iter().for_each(|link| self.unchoke(link, turn));
+    }
+
+    fn worth(&self) -> Worth {
+        match self.goal {
+            Some(Goal::LastPeer) => Worth::Lacks,
+            Some(Goal::Reciprocal) | None if self.is_seed() => Worth::Waited,
+            Some(Goal::Reciprocal) | None => Worth::Gave,
+        }
     }
 
     fn deserving_max(&self) -> usize {
@@ -106,6 +114,7 @@ impl Swarm {
         if picker.is_complete() && self.suggester.is_none() {
             let (geometry, holders) = (metainfo.geometry(), |piece| picker.holders(piece));
             self.suggester = Some(Suggester::new(geometry, picker.held(), holders, &mut self.chance));
+            self.choker.end_round(turn.now);
             self.review(turn);
         }
     }
@@ -256,16 +265,6 @@ impl Swarm {
         }
     }
 
-    /// A peer announces a piece: if another got it from us, that one spread it.
-    pub(super) fn credit_spread(&mut self, announcer: LinkId, piece: PieceIndex, turn: &mut Turn<'_>) {
-        let Some(link) = self.given.get(&piece).copied().filter(|link| *link != announcer) else { return };
-        let bytes = self.metainfo.as_ref().map_or(0, |m| m.geometry().length(piece));
-        match self.sessions.get_mut(&link) {
-            Some(session) => session.spread.add(turn.now, u64::from(bytes)),
-            None => drop(self.given.remove(&piece)),
-        }
-    }
-
     /// What waits for pieces that are no longer held is refused.
     pub(super) fn refuse_what_is_lost(&mut self, turn: &mut Turn<'_>) {
         for link in self.links() {
@@ -300,16 +299,25 @@ impl Swarm {
     }
 }
 
-/// A peer as the choker sees it. A seed looks at what a peer passed on of what it was given: whose uplink is full already
-/// falls behind in that, and what nobody else has goes to those who can spread it at once.
-fn standing(link: LinkId, session: &Session, is_seed: bool, now: Moment) -> Standing {
+/// What makes a peer deserve to be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Worth {
+    /// It gave us most lately.
+    Gave,
+    /// It was given least lately: a seed has nobody to repay, and what a peer says of itself is not to count.
+    Waited,
+    /// It is furthest behind: where all are on one team, nobody's end is to wait for one who was left out.
+    Lacks,
+}
+
+/// A peer as the choker sees it.
+fn standing(link: LinkId, session: &Session, worth: Worth, now: Moment) -> Standing {
     let recent = |meter: &rate::Meter| i64::try_from(meter.recent_bytes(now)).unwrap_or(i64::MAX);
-    let merit = if is_seed { recent(&session.spread) - recent(&session.up) } else { recent(&session.down) };
-    Standing {
-        link,
-        interested: session.it_wants,
-        merit,
-        given_bytes: session.up.total_bytes(),
-        pieces: session.stock.known().map_or(0, |stock| stock.count()),
-    }
+    let pieces = session.stock.known().map_or(0, |stock| stock.count());
+    let merit = match worth {
+        Worth::Gave => recent(&session.down),
+        Worth::Waited => -recent(&session.up),
+        Worth::Lacks => -i64::from(pieces),
+    };
+    Standing { link, interested: session.it_wants, merit, given_bytes: session.up.total_bytes(), pieces }
 }
