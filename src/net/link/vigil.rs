@@ -42,13 +42,15 @@ pub(super) struct Vigil {
     bytes: u64,
     /// Whether bytes came of which the core heard nothing yet.
     is_fresh: bool,
+    /// Whether the pace is to be judged with the next bytes that come, or without any at the next tick.
+    is_to_judge: bool,
 }
 
 impl Vigil {
     pub(super) fn new(link: LinkId, inbox: mpsc::Sender<Report>, pool: Pool) -> Vigil {
         let mut ticks = interval_at(Instant::now() + TICK, TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Vigil { link, inbox, pool, ticks, began: None, bytes: 0, is_fresh: false }
+        Vigil { link, inbox, pool, ticks, began: None, bytes: 0, is_fresh: false, is_to_judge: false }
     }
 
     /// Tells the core.
@@ -63,12 +65,13 @@ impl Vigil {
         self.bytes = held_bytes as u64;
     }
 
-    /// Reads some bytes, at least one; what is there already once a tick, so that the pace is that of the line.
+    /// Reads some bytes, at least one. Once a tick what is there already, since the system may hold it back from us: only
+    /// then the pace is that of the line, and is judged.
     pub(super) async fn read(&mut self, source: &mut impl Source, into: &mut [u8]) -> Result<usize, Stop> {
         loop {
             tokio::select! {
                 biased;
-                read = source.read(into) => return self.arrived(read.unwrap_or(0)),
+                read = source.read(into) => return self.arrived(read.unwrap_or(0), into.len()),
                 _ = self.ticks.tick() => {
                     self.tick().await?;
                     source.hurry();
@@ -92,25 +95,36 @@ impl Vigil {
         Ok(given)
     }
 
-    fn arrived(&mut self, count: usize) -> Result<usize, Stop> {
+    fn arrived(&mut self, count: usize, room: usize) -> Result<usize, Stop> {
         if count == 0 {
             return Err(Stop::Gone);
         }
         self.began.get_or_insert_with(Instant::now);
         self.bytes += count as u64;
         self.is_fresh = true;
+        // What filled its room may have more behind it.
+        if self.is_to_judge && count < room {
+            self.judge()?;
+        }
         Ok(count)
     }
 
     async fn tick(&mut self) -> Result<(), Stop> {
-        let age = self.began.map_or(Duration::ZERO, |began| began.elapsed());
-        let pace = if self.pool.is_scarce() { PACE_WHEN_SCARCE } else { PACE };
-        if age >= pace.age && self.bytes < age.as_secs() * pace.bytes_a_second {
-            return Err(Stop::Gone);
+        if std::mem::replace(&mut self.is_to_judge, true) {
+            self.judge()?;
+            self.is_to_judge = true;
         }
         if self.is_fresh {
             self.post(Event::Alive { link: self.link }).await?;
         }
         Ok(())
+    }
+
+    fn judge(&mut self) -> Result<(), Stop> {
+        self.is_to_judge = false;
+        let age = self.began.map_or(Duration::ZERO, |began| began.elapsed());
+        let pace = if self.pool.is_scarce() { PACE_WHEN_SCARCE } else { PACE };
+        let is_slow = age >= pace.age && self.bytes < age.as_secs() * pace.bytes_a_second;
+        if is_slow { Err(Stop::Gone) } else { Ok(()) }
     }
 }

@@ -1,9 +1,18 @@
 //! Stories of a real connection whose reader is not woken by every segment.
 
-use tokio::io::{AsyncRead as _, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use crate::ids::LinkId;
 use crate::net::link::source::{Source, TcpSource};
+use crate::net::link::vigil::Vigil;
+use crate::net::pool::Pool;
 
 async fn pair() -> (TcpSource, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -86,4 +95,80 @@ async fn assert_pending(source: &mut TcpSource, bytes: &mut [u8]) {
         std::task::Poll::Ready(polled.is_pending())
     });
     assert!(pending.await);
+}
+
+/// A line of so many bytes a second whose system holds them back until as many are there as are awaited.
+struct SlowLine {
+    bytes_a_second: f64,
+    began: Instant,
+    taken: usize,
+    awaited: usize,
+    is_hurried: bool,
+}
+
+impl Source for SlowLine {
+    fn await_bytes(&mut self, bytes: usize) {
+        self.awaited = bytes;
+    }
+
+    fn hurry(&mut self) {
+        self.is_hurried = true;
+    }
+}
+
+impl AsyncRead for SlowLine {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let sent = (self.began.elapsed().as_secs_f64() * self.bytes_a_second) as usize;
+        let there = sent - self.taken;
+        if there == 0 || (there < self.awaited && !self.is_hurried) {
+            // Looked at again soon.
+            let waker = context.waker().clone();
+            tokio::spawn(async move {
+                sleep(Duration::from_millis(10)).await;
+                waker.wake();
+            });
+            return Poll::Pending;
+        }
+        let count = there.min(into.remaining());
+        into.put_slice(&vec![1; count]);
+        self.taken += count;
+        self.is_hurried = false;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// How long a message is read that begins so long before a tick and comes so slowly; none if it is borne for a minute.
+async fn borne(bytes_a_second: f64, before_tick: Duration) -> Option<u64> {
+    let (inbox, mut reports) = mpsc::channel(100);
+    tokio::spawn(async move { while reports.recv().await.is_some() {} });
+    let mut vigil = Vigil::new(LinkId(1), inbox, Pool::new());
+    sleep(Duration::from_secs(1) - before_tick).await;
+    let began = Instant::now();
+    let mut source = SlowLine { bytes_a_second, began, taken: 0, awaited: 1, is_hurried: false };
+    let mut reading = pin!(async {
+        let mut bytes = vec![0; 1 << 20];
+        let mut have = 0;
+        loop {
+            match vigil.read(&mut source, &mut bytes[have..]).await {
+                Ok(count) => have += count,
+                Err(_) => return began.elapsed().as_secs(),
+            }
+            source.await_bytes(64 * 1024);
+        }
+    });
+    tokio::time::timeout(Duration::from_secs(60), &mut reading).await.ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_line_is_judged_by_what_came_and_not_by_what_was_read() {
+    for millis in [1, 100, 500, 900, 999] {
+        let before_tick = Duration::from_millis(millis);
+        assert_eq!(borne(1060.0, before_tick).await, None, "{millis} ms before a tick");
+        let seconds = borne(900.0, before_tick).await.expect("slower than a line may be");
+        assert!((20..=22).contains(&seconds), "{millis} ms before a tick: {seconds} s");
+    }
 }
