@@ -13,12 +13,19 @@ const PAUSE_MIN: Duration = Duration::from_millis(20);
 /// With so many links or fewer everyone is told at once: what is said is little there, and waiting ends later.
 const LINKS_FEW: u32 = 4;
 /// Each link beyond lengthens the pause of those who are neither served by us nor serve us, so that what is said does not
-/// grow with the square of the swarm. (On slow lines most of what wakes anybody is news of pieces: simulated swarms of 8 to
-/// 32 end no later for it.)
+/// grow with the square of the swarm.
 const PAUSE_PER_LINK: Duration = Duration::from_millis(20);
+/// But no longer than so many of our pieces take to come: on slow lines most of what wakes anybody is news of pieces, on
+/// fast ones a swarm would end later for the waiting.
+const PIECES_TOGETHER: u32 = 5;
+/// With so many links or more it may be longer all the same, by so much for each.
+const LINKS_MANY: u32 = 30;
+const PAUSE_PER_LINK_OF_MANY: Duration = Duration::from_millis(6);
+/// The weight of the last piece in the usual time between two.
+const SMOOTHING: u32 = 8;
 /// The longest that anybody waits for news of us.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// The others, the near, wait for this part of it, and at most so long.
+/// The near wait for this part of the others' pause, and at most so long.
 const NEAR_PART: u32 = 4;
 const NEAR_PAUSE_MAX: Duration = Duration::from_millis(100);
 
@@ -40,6 +47,9 @@ pub struct Announcer {
     told: BTreeMap<LinkId, usize>,
     /// How many of `news` the near were told of.
     told_near: usize,
+    /// When the last piece came, and the usual time between two.
+    gained: Moment,
+    interval: Duration,
     /// When the near may be told again.
     near: Moment,
     /// When everyone may be told again.
@@ -48,8 +58,10 @@ pub struct Announcer {
 
 impl Announcer {
     /// A piece is held from now on.
-    pub fn gained(&mut self, piece: PieceIndex) {
+    pub fn gained(&mut self, piece: PieceIndex, now: Moment) {
         self.news.push(piece);
+        self.interval = (self.interval * (SMOOTHING - 1) + now.since(self.gained)) / SMOOTHING;
+        self.gained = now;
     }
 
     /// A link was told just now of all that is held.
@@ -86,13 +98,14 @@ impl Announcer {
 
     /// Whom to tell now, if anybody. Everyone is told at once `is_last`: nothing more will come to be told with it.
     pub fn audience(&mut self, now: Moment, link_count: usize, is_last: bool) -> Option<Audience> {
+        let pause = pause(link_count, self.interval);
         if !self.news.is_empty() && (now >= self.everyone || is_last) {
-            self.near = now.after(near_pause(link_count));
-            self.everyone = now.after(pause(link_count));
+            self.near = now.after(near_pause(pause));
+            self.everyone = now.after(pause);
             return Some(Audience::Everyone);
         }
         if self.news.len() > self.told_near && now >= self.near {
-            self.near = now.after(near_pause(link_count));
+            self.near = now.after(near_pause(pause));
             self.told_near = self.news.len();
             return Some(Audience::Near);
         }
@@ -107,15 +120,18 @@ impl Announcer {
     }
 }
 
-/// How long those wait at most to whom it does not matter yet.
-fn pause(link_count: usize) -> Duration {
-    let many = u32::try_from(link_count).unwrap_or(u32::MAX).saturating_sub(LINKS_FEW);
-    PAUSE_MIN.saturating_add(PAUSE_PER_LINK.saturating_mul(many)).min(PAUSE_MAX)
+/// How long those wait at most to whom it does not matter yet, where pieces come at this `interval`.
+fn pause(link_count: usize, interval: Duration) -> Duration {
+    let beyond = |links: u32| u32::try_from(link_count).unwrap_or(u32::MAX).saturating_sub(links);
+    let wanted = PAUSE_PER_LINK.saturating_mul(beyond(LINKS_FEW));
+    let allowed = interval.saturating_mul(PIECES_TOGETHER);
+    let of_many = PAUSE_PER_LINK_OF_MANY.saturating_mul(beyond(LINKS_MANY));
+    PAUSE_MIN.saturating_add(wanted.min(allowed.max(of_many))).min(PAUSE_MAX)
 }
 
-/// How long those wait at most to whom it does.
-fn near_pause(link_count: usize) -> Duration {
-    (pause(link_count) / NEAR_PART).clamp(PAUSE_MIN, NEAR_PAUSE_MAX)
+/// How long the near wait, where the others wait for `pause`.
+fn near_pause(pause: Duration) -> Duration {
+    (pause / NEAR_PART).clamp(PAUSE_MIN, NEAR_PAUSE_MAX)
 }
 
 #[cfg(test)]
@@ -135,7 +151,7 @@ mod tests {
 
     fn with(pieces: &[u64]) -> Announcer {
         let mut announcer = Announcer::default();
-        pieces.iter().for_each(|index| announcer.gained(piece(*index)));
+        pieces.iter().for_each(|index| announcer.gained(piece(*index), later(0)));
         announcer
     }
 
@@ -144,7 +160,7 @@ mod tests {
         let mut announcer = with(&[5, 3, 9, 4]);
         assert_eq!(announcer.untold(LINK), [[3, 5], [9, 9]]);
         assert!(announcer.untold(LINK).is_empty());
-        announcer.gained(piece(6));
+        announcer.gained(piece(6), later(0));
         assert_eq!(announcer.untold(LINK), [[6, 6]]);
     }
 
@@ -152,7 +168,7 @@ mod tests {
     fn who_comes_late_hears_only_of_what_came_after_it() {
         let mut announcer = with(&[1, 2]);
         announcer.is_told(LINK);
-        announcer.gained(piece(3));
+        announcer.gained(piece(3), later(0));
         assert_eq!(announcer.untold(LINK), [[3, 3]]);
         announcer.left(LINK);
         announcer.all_are_told();
@@ -164,7 +180,7 @@ mod tests {
         let mut announcer = with(&[1]);
         assert_eq!(announcer.audience(later(0), 4, false), Some(Audience::Everyone));
         announcer.all_are_told();
-        announcer.gained(piece(2));
+        announcer.gained(piece(2), later(0));
         assert_eq!(announcer.audience(later(19), 4, false), None);
         assert_eq!(announcer.due(), Some(later(20)));
         assert_eq!(announcer.audience(later(20), 4, false), Some(Audience::Everyone));
@@ -175,7 +191,7 @@ mod tests {
         let mut announcer = with(&[1]);
         assert_eq!(announcer.audience(later(0), 200, false), Some(Audience::Everyone));
         announcer.all_are_told();
-        announcer.gained(piece(2));
+        announcer.gained(piece(2), later(0));
         assert_eq!(announcer.audience(later(99), 200, false), None);
         assert_eq!(announcer.due(), Some(later(100)));
         assert_eq!(announcer.audience(later(100), 200, false), Some(Audience::Near));
@@ -189,7 +205,30 @@ mod tests {
         let mut announcer = with(&[1]);
         announcer.audience(later(0), 200, false);
         announcer.all_are_told();
-        announcer.gained(piece(2));
+        announcer.gained(piece(2), later(0));
         assert_eq!(announcer.audience(later(1), 200, true), Some(Audience::Everyone));
+    }
+
+    #[test]
+    fn the_pause_grows_with_the_links_but_not_beyond_the_time_of_a_few_pieces() {
+        let millis = |links, interval| pause(links, Duration::from_millis(interval)).as_millis();
+        assert_eq!([4, 5, 16].map(|links| millis(links, 1_000)), [20, 40, 260]);
+        assert_eq!([4, 5, 16].map(|links| millis(links, 1)), [20, 25, 25]);
+        assert_eq!(millis(16, 20), 120);
+        assert_eq!([40, 80].map(|links| millis(links, 1)), [80, 320], "many links wait all the same");
+        assert_eq!(millis(1_000, 1_000), 1_000);
+    }
+
+    #[test]
+    fn the_near_wait_for_a_part_of_it() {
+        let millis = |pause| near_pause(Duration::from_millis(pause)).as_millis();
+        assert_eq!([20, 100, 260, 1_000].map(millis), [20, 25, 65, 100]);
+    }
+
+    #[test]
+    fn the_usual_time_between_two_pieces_follows_the_last_ones() {
+        let mut announcer = Announcer::default();
+        (1..=100).for_each(|n| announcer.gained(piece(1), later(10 * n)));
+        assert!((9..=10).contains(&announcer.interval.as_millis()), "{:?}", announcer.interval);
     }
 }

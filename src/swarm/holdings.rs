@@ -117,7 +117,7 @@ impl Swarm {
             self.find_reason(link);
             self.tell_interest(link, turn);
         }
-        self.announcer.gained(piece);
+        self.announcer.gained(piece, turn.now);
         self.announce(turn);
         self.note_completion(turn);
     }
