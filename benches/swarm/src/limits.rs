@@ -66,13 +66,18 @@ pub fn command(options: &LimitsOptions) -> Result<()> {
 /// Bytes of each measured second. Errors: the download did not end, or not with the right bytes.
 fn measure(programs: &Programs, rate: u64, side: Side) -> Result<Vec<u64>> {
     let place = tempfile::tempdir().context("no scratch space")?;
-    let payload = Payload::make(Content::File(rate * CONTENT_SECONDS), 1, &folder(place.path(), "content")?)?;
+    let payload = Payload::make(
+        Content::File(rate.saturating_mul(CONTENT_SECONDS)),
+        1,
+        &folder(place.path(), "content")?,
+    )?;
     let (torrent, data) = (place.path().join("share.torrent"), folder(place.path(), "data")?);
     let lab = Lab::open(Kind::Lo, 2, None)?;
     let (seat, limit) = (lab.seat(0)?, rate.to_string());
     // It names no address, so that the peer knows only the relay.
     let mut creating = Command::new(&programs.peer);
     creating.args(words([&"create", &payload.path(), &"-o", &torrent, &"-q"])).stdout(Stdio::null());
+    creating.env("HOME", place.path()).env("XDG_STATE_HOME", place.path());
     ensure!(creating.status()?.success(), "the torrent file could not be made: see above");
 
     let listen = format!("{}:{}", seat.ip, seat.port);
@@ -84,9 +89,9 @@ fn measure(programs: &Programs, rate: u64, side: Side) -> Result<Vec<u64>> {
     let seed = Process::start(&lab, seat, &plan(seeding, "\"event\":\"share\""), &home)?;
     wait(&lab, &seed)?;
 
-    let (relay, relaying) = relay((seat.ip, seat.port).into())?;
+    let (relayed_at, relaying) = relay((seat.ip, seat.port).into())?;
     let mut joining = words([&programs.peer, &"join", &torrent, &"-o", &data, &"--json", &"--peer"]);
-    joining.extend(words([&relay.to_string(), &"--listen", &"127.0.0.1:0"]));
+    joining.extend(words([&relayed_at.to_string(), &"--listen", &"127.0.0.1:0"]));
     if side == Side::Peer {
         joining.extend(words([&"--limit-down", &limit]));
     }
