@@ -52,9 +52,8 @@ impl Swarm {
 
     fn worth(&self) -> Worth {
         match self.goal {
-            Some(Goal::LastPeer) => Worth::Lacks,
-            Some(Goal::Reciprocal) | None if self.is_seed() => Worth::Waited,
-            Some(Goal::Reciprocal) | None => Worth::Gave,
+            Some(Goal::Reciprocal) | None if !self.is_seed() => Worth::Gave,
+            _ => Worth::Lacks { piece_bytes: self.turn_bytes() / 2 },
         }
     }
 
@@ -304,10 +303,12 @@ impl Swarm {
 enum Worth {
     /// It gave us most lately.
     Gave,
-    /// It was given least lately: a seed has nobody to repay, and what a peer says of itself is not to count.
-    Waited,
-    /// It is furthest behind: where all are on one team, nobody's end is to wait for one who was left out.
-    Lacks,
+    /// It is furthest behind, because a seed and a team have nobody to repay, and all wait for one who was left out. What it
+    /// says to hold counts, and at least what we gave it: nobody is served for ever for saying nothing.
+    Lacks {
+        /// Of a whole piece.
+        piece_bytes: u64,
+    },
 }
 
 /// A peer as the choker sees it.
@@ -316,8 +317,10 @@ fn standing(link: LinkId, session: &Session, worth: Worth, now: Moment) -> Stand
     let pieces = session.stock.known().map_or(0, |stock| stock.count());
     let merit = match worth {
         Worth::Gave => recent(&session.down),
-        Worth::Waited => -recent(&session.up),
-        Worth::Lacks => -i64::from(pieces),
+        Worth::Lacks { piece_bytes } => {
+            let has = (u64::from(pieces) * piece_bytes).max(session.up.total_bytes());
+            -i64::try_from(has).unwrap_or(i64::MAX)
+        }
     };
     Standing { link, interested: session.it_wants, merit, given_bytes: session.up.total_bytes(), pieces }
 }
