@@ -18,12 +18,9 @@ use roll::Roll;
 
 /// Addresses kept of one share; the one not heard for longest gives way.
 pub const ENTRIES_MAX: usize = 131_072;
-/// Addresses in one list: of the two hundred that `wire.md` allows, as many as a peer dials and some that are dead. More would
-/// fill the uplink of a tracker that is the first seed too, when a thousand come at once.
-pub const LIST_MAX: usize = 60;
-/// Members told of one newcomer, and all are while they are so few (`wire.md`).
-const NEWS_TO_ALL_MAX: usize = 200;
-/// Beyond [`NEWS_TO_ALL_MAX`] members, so many are told of a newcomer (`wire.md`).
+/// Addresses in one list, and members told of one newcomer (`wire.md`).
+pub const LIST_MAX: usize = 200;
+/// Beyond [`LIST_MAX`] members, so many are told of a newcomer (`wire.md`).
 const NEWS_MAX: usize = 50;
 /// A peer that went without a word is kept so long: its other links may well live.
 pub const TIME_TO_LIVE: Duration = Duration::from_secs(120);
@@ -178,10 +175,10 @@ impl Register {
         })
     }
 
-    /// Whom to tell of a newcomer: all while they are at most [`NEWS_TO_ALL_MAX`], beyond that some by chance.
+    /// Whom to tell of a newcomer: all while they are at most [`LIST_MAX`], beyond that some by chance.
     fn news_of(&mut self, address: PeerAddress, newcomer: LinkId) -> Vec<(LinkId, PeerAddress)> {
-        let are_few = self.members.len() <= NEWS_TO_ALL_MAX + 1;
-        let most = if are_few { NEWS_TO_ALL_MAX } else { NEWS_MAX };
+        let are_few = self.members.len() <= LIST_MAX + 1;
+        let most = if are_few { LIST_MAX } else { NEWS_MAX };
         let news = self.members.some(most, &mut self.chance, |link, member| {
             let is_other = link != newcomer && member.id != address.id;
             let seen = seen_by(&self.own_hosts, address, member.place.0).filter(|_| is_other)?;

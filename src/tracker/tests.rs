@@ -87,7 +87,7 @@ fn an_old_link_that_ends_does_not_strike_the_new_one() {
 }
 
 #[test]
-fn lists_are_a_random_choice_and_news_of_many_goes_to_fifty() {
+fn lists_are_a_random_choice_of_two_hundred_and_news_goes_to_fifty_beyond() {
     let mut register = register();
     (1..=1000).for_each(|n| drop(join(&mut register, at(0), n, "10.0.0.1")));
     let one = join(&mut register, at(1), 2001, "10.0.0.2");
