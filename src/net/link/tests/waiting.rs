@@ -99,7 +99,7 @@ async fn assert_pending(source: &mut TcpSource, bytes: &mut [u8]) {
 
 /// A line of so many bytes a second whose system holds them back until as many are there as are awaited.
 struct SlowLine {
-    bytes_a_second: f64,
+    bytes_a_second: u128,
     began: Instant,
     taken: usize,
     awaited: usize,
@@ -122,7 +122,8 @@ impl AsyncRead for SlowLine {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        let sent = (self.began.elapsed().as_secs_f64() * self.bytes_a_second) as usize;
+        let sent = self.began.elapsed().as_millis() * self.bytes_a_second / 1_000;
+        let sent = usize::try_from(sent).unwrap();
         let there = sent - self.taken;
         if there == 0 || (there < self.awaited && !self.is_hurried) {
             // Looked at again soon.
@@ -142,7 +143,7 @@ impl AsyncRead for SlowLine {
 }
 
 /// How long a message is read that begins so long before a tick and comes so slowly; none if it is borne for a minute.
-async fn borne(bytes_a_second: f64, before_tick: Duration) -> Option<u64> {
+async fn borne(bytes_a_second: u128, before_tick: Duration) -> Option<u64> {
     let (inbox, mut reports) = mpsc::channel(100);
     tokio::spawn(async move { while reports.recv().await.is_some() {} });
     let mut vigil = Vigil::new(LinkId(1), inbox, Pool::new());
@@ -167,8 +168,8 @@ async fn borne(bytes_a_second: f64, before_tick: Duration) -> Option<u64> {
 async fn a_slow_line_is_judged_by_what_came_and_not_by_what_was_read() {
     for millis in [1, 100, 500, 900, 999] {
         let before_tick = Duration::from_millis(millis);
-        assert_eq!(borne(1060.0, before_tick).await, None, "{millis} ms before a tick");
-        let seconds = borne(900.0, before_tick).await.expect("slower than a line may be");
+        assert_eq!(borne(1_060, before_tick).await, None, "{millis} ms before a tick");
+        let seconds = borne(900, before_tick).await.expect("slower than a line may be");
         assert!((20..=22).contains(&seconds), "{millis} ms before a tick: {seconds} s");
     }
 }
