@@ -299,7 +299,7 @@ fn what_was_hashed_before_is_taken_as_unchanged_unless_it_is_distrusted() {
     assert_eq!(same, described);
     let elsewhere = create(&["--state-dir", &at(&dir, "elsewhere")]).0;
     assert!(!err(&elsewhere).contains("unchanged"), "{}", err(&elsewhere));
-    for folder in ["minibit/hashes", "elsewhere/hashes"] {
+    for folder in ["minibit/minibit-hashes", "elsewhere/minibit-hashes"] {
         assert_eq!(fs::read_dir(dir.path().join(folder)).unwrap().count(), 1, "{folder}");
     }
 }

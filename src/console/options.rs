@@ -90,7 +90,7 @@ impl PublishOptions {
             piece_bytes: self.piece_size,
             skip_special: self.skip_special,
             portable: self.portable,
-            cache: folder.map(|folder| HashCache::new(folder.join("hashes"), self.rehash)),
+            cache: folder.map(|folder| HashCache::new(&folder, self.rehash)),
         }
     }
 }

@@ -17,7 +17,7 @@ const BOOT: Digest = Digest([1; 32]);
 
 /// A cache beside the world, in an hour: all files have been at rest long enough.
 fn cache(world: &World) -> HashCache {
-    let folder = world.here.join("state/hashes");
+    let folder = world.here.join("state/minibit-hashes");
     HashCache { folder, rehash: false, now: SystemTime::now() + HOUR, boot: BOOT }
 }
 
@@ -267,9 +267,8 @@ fn of_many_sheets_those_that_were_of_use_longest_ago_go() {
     let cache = cache(&world);
     read(&world.there, &cache);
     let ours = sheets(&cache).remove(0);
-    fs::write(cache.folder.join("mine"), b"").unwrap();
     for old in 0..300_u32 {
-        let path = cache.folder.join(format!("{old:064x}"));
+        let path = cache.folder.join(format!("{old:064x}.hashes"));
         fs::write(&path, b"").unwrap();
         set_modified(&path, SystemTime::now() - HOUR + Duration::from_secs(old.into()));
     }
@@ -277,10 +276,40 @@ fn of_many_sheets_those_that_were_of_use_longest_ago_go() {
     assert_eq!(read(&world.there, &cache), 0, "it is of use, and the youngest again");
     assert_eq!(read(&world.there.join("a"), &cache), 70_000);
     let left = sheets(&cache);
-    assert_eq!(left.len(), 256 + 1);
-    assert!(left.contains(&ours) && left.contains(&cache.folder.join("mine")));
-    assert!(!left.contains(&cache.folder.join(format!("{:064x}", 45))));
-    assert!(left.contains(&cache.folder.join(format!("{:064x}", 46))));
+    assert_eq!(left.len(), 256);
+    assert!(left.contains(&ours));
+    assert!(!left.contains(&cache.folder.join(format!("{:064x}.hashes", 45))));
+    assert!(left.contains(&cache.folder.join(format!("{:064x}.hashes", 46))));
+}
+
+#[test]
+fn what_others_keep_under_names_like_those_of_sheets_stays() {
+    let world = some();
+    let cache = cache(&world);
+    read(&world.there, &cache);
+    let like =
+        ["", ".jpg", ".hashes.jpg", ".hashes.0123", ".hashes.0123456789abcdeg", ".hashes.0123456789abcdef0"];
+    let foreign = |number: usize, end: &str| cache.folder.join(format!("{number:064x}{end}"));
+    for number in 0..300 {
+        like.iter().for_each(|end| fs::write(foreign(number, end), b"dear").unwrap());
+        fs::write(cache.folder.join(format!("{number:064X}.hashes").replace('0', "A")), b"dear").unwrap();
+    }
+    File::create(foreign(1, "")).unwrap().set_len(1 << 40).unwrap();
+    let left = sheets(&cache).len();
+    read(&world.there.join("a"), &cache);
+    assert_eq!(sheets(&cache).len(), left + 1);
+}
+
+#[test]
+fn what_a_crash_left_half_written_goes_like_a_sheet() {
+    let world = some();
+    let cache = cache(&world);
+    read(&world.there, &cache);
+    let part = cache.folder.join(format!("{:064x}.hashes.0123456789abcdef", 0));
+    File::create(&part).unwrap().set_len(1 << 40).unwrap();
+    set_modified(&part, SystemTime::now() - HOUR);
+    read(&world.there.join("a"), &cache);
+    assert!(!part.exists());
 }
 
 #[test]
@@ -289,7 +318,7 @@ fn sheets_together_stay_within_their_bytes() {
     let cache = cache(&world);
     fs::create_dir_all(&cache.folder).unwrap();
     for old in 0..5_u32 {
-        let file = File::create(cache.folder.join(format!("{old:064x}"))).unwrap();
+        let file = File::create(cache.folder.join(format!("{old:064x}.hashes"))).unwrap();
         file.set_len(60 << 20).unwrap();
     }
     read(&world.there, &cache);
@@ -309,7 +338,7 @@ fn a_place_that_holds_nothing_is_warned_of_and_stops_no_share() {
 #[test]
 fn what_is_shared_is_not_changed_by_keeping_its_hashes_in_it() {
     let world = some();
-    let cache = HashCache { folder: world.there.join("state/hashes"), ..cache(&world) };
+    let cache = HashCache { folder: world.there.join("state/minibit-hashes"), ..cache(&world) };
     assert_eq!(read(&world.there, &cache), SOME_BYTES);
     assert!(!world.there.join("state").exists());
     fs::create_dir_all(&cache.folder).unwrap();

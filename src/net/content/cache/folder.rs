@@ -3,13 +3,14 @@
 use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions};
 use std::io::{self, BufWriter, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
 
 use super::sheet::SHEET_BYTES_MAX;
+use crate::ids::Digest;
 
 /// The most sheets, and the most bytes of all; beyond, those that were of use longest ago go.
 const SHEETS_MAX: usize = 256;
@@ -20,8 +21,16 @@ const ENTRIES_MAX: usize = 10_000;
 const FOLDER_MODE: u32 = 0o700;
 const SHEET_MODE: u32 = 0o600;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
-/// Every sheet has 64 hex digits for its name.
+/// A sheet is called by so many hex digits and an end that nobody else gives to a name; while it is written, by a dot and
+/// some more digits.
 const NAME_DIGITS: usize = 64;
+const NAME_END: &str = ".hashes";
+const PART_DIGITS: usize = 16;
+
+/// The name of a sheet.
+pub(super) fn name(digest: Digest) -> String {
+    format!("{digest}{NAME_END}")
+}
 
 /// The sheet of this name; none if it is not there, not ours alone to write, too large, or cannot be read.
 pub(super) fn read(folder: &Path, name: &str) -> Option<Vec<u8>> {
@@ -54,7 +63,7 @@ pub(super) fn replace(
 ) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
     // A name that no other process has, in whatever container.
-    let part = folder.join(format!("{name}.{:016x}", rand::random::<u64>()));
+    let part = folder.join(format!("{name}.{:0PART_DIGITS$x}", rand::random::<u64>()));
     let file = OpenOptions::new().write(true).create_new(true).mode(SHEET_MODE).open(&part)?;
     let written = write(BufWriter::new(file)).and_then(|()| fs::rename(&part, folder.join(name)));
     if let Err(error) = written {
@@ -65,25 +74,48 @@ pub(super) fn replace(
     Ok(())
 }
 
-/// Takes away the oldest beyond the bounds, also what a crash left half written. What cannot be is left for the next time.
+/// Takes away the oldest beyond the bounds, also what a crash left half written, and nothing that is not ours. What cannot
+/// be is left for the next time.
 fn prune(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().take(ENTRIES_MAX).flatten();
-    let mut sheets: Vec<(SystemTime, u64, DirEntry)> = entries.filter_map(sheet).collect();
-    sheets.sort_by_key(|(modified, ..)| std::cmp::Reverse(*modified));
+    let mut sheets: Vec<Kept> = entries.filter_map(|entry| Kept::find(&entry)).collect();
+    sheets.sort_unstable_by_key(|sheet| std::cmp::Reverse(sheet.used));
     let mut total_bytes = 0_u64;
-    for (at, (_, bytes, entry)) in sheets.into_iter().enumerate() {
-        total_bytes = total_bytes.saturating_add(bytes);
+    for (at, sheet) in sheets.into_iter().enumerate() {
+        total_bytes = total_bytes.saturating_add(sheet.bytes);
         if at >= SHEETS_MAX || total_bytes > FOLDER_BYTES_MAX {
-            let _ = fs::remove_file(entry.path());
+            let _ = fs::remove_file(sheet.path);
         }
     }
 }
 
-/// When it was last of use, and its size; none of what is not ours.
-fn sheet(entry: DirEntry) -> Option<(SystemTime, u64, DirEntry)> {
-    let name = entry.file_name();
-    let digits = name.as_encoded_bytes().get(..NAME_DIGITS)?;
-    let data = entry.metadata().ok()?;
-    let is_sheet = data.is_file() && digits.iter().all(u8::is_ascii_hexdigit);
-    is_sheet.then(|| Some((data.modified().ok()?, data.len(), entry)))?
+/// A sheet in the folder, or what is to be one.
+struct Kept {
+    path: PathBuf,
+    /// When it was last of use.
+    used: SystemTime,
+    bytes: u64,
+}
+
+impl Kept {
+    /// None of what is not ours: `folder` may be one that others keep their things in.
+    fn find(entry: &DirEntry) -> Option<Kept> {
+        let data = entry.metadata().ok()?; // of a link, not of what it leads to
+        let is_ours = data.is_file() && data.uid() == geteuid().as_raw();
+        if !is_ours || !is_name(entry.file_name().as_encoded_bytes()) {
+            return None;
+        }
+        Some(Kept { path: entry.path(), used: data.modified().ok()?, bytes: data.len() })
+    }
+}
+
+/// Whether a sheet is called so, or was while it was written.
+fn is_name(name: &[u8]) -> bool {
+    let is_hex = |digits: &[u8]| digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    let Some((digits, end)) = name.split_at_checked(NAME_DIGITS) else { return false };
+    is_hex(digits)
+        && match end.strip_prefix(NAME_END.as_bytes()) {
+            Some([b'.', part @ ..]) => part.len() == PART_DIGITS && is_hex(part),
+            end => end.is_some_and(<[u8]>::is_empty),
+        }
 }

@@ -23,6 +23,8 @@ use crate::content::{FileIndex, Geometry, TreePath};
 use crate::ids::Digest;
 use sheet::{Draft, Head, Note, Sheet};
 
+/// The folder of the sheets, beside whatever else stands where a person says that it be.
+const FOLDER: &str = "minibit-hashes";
 /// A file that was touched so shortly before it was hashed, or later, is not kept: what is written within the same tick
 /// of the file system's clock leaves the times as they are. The coarsest clocks, of FAT, tick every two seconds.
 const RACY_SECONDS: i64 = 2;
@@ -72,9 +74,9 @@ impl Recalled {
 }
 
 impl HashCache {
-    /// The cache in `folder`, from now on, in this life of the machine.
-    pub fn new(folder: PathBuf, rehash: bool) -> HashCache {
-        HashCache { folder, rehash, now: SystemTime::now(), boot: boot() }
+    /// The cache in a folder of its own in `state`, from now on, in this life of the machine.
+    pub fn new(state: &Path, rehash: bool) -> HashCache {
+        HashCache { folder: state.join(FOLDER), rehash, now: SystemTime::now(), boot: boot() }
     }
 
     /// Whether it would be part of what is shared, and change with every share of it: then it is not used.
@@ -183,7 +185,7 @@ fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The name of the sheet: one for each place and piece length.
 fn name(root: &Path, geometry: &Geometry) -> String {
     let hash = Sha256::new().chain_update(geometry.piece_bytes().to_be_bytes());
-    Digest(hash.chain_update(root.as_os_str().as_bytes()).finalize().into()).to_string()
+    folder::name(Digest(hash.chain_update(root.as_os_str().as_bytes()).finalize().into()))
 }
 
 /// Tells one start of the machine from another.
