@@ -3,9 +3,10 @@
 //!
 //! A file is taken as unchanged while its path, piece length, size, device, inode, time of last writing and status time
 //! are the same to the nanosecond, in a sheet that was written whole (its checksum is the clean mark). The status time is
-//! what a program cannot set back. It does not notice what the file system does not note: a store through a memory map
-//! into a page that was dirty already, a write to the device below, a clock that was put back, times that were lost in a
-//! crash. After such things one distrusts the cache and hashes again.
+//! what a program cannot set back; one of a whole second, as images and file systems without any give it, counts for none,
+//! and its file is always read. It does not notice what the file system does not note: a store through a memory map into
+//! a page that was dirty already, a write to the device below, a clock that was put back, times that were lost in a crash,
+//! status times that are made up to the nanosecond. After such things one distrusts the cache and hashes again.
 
 mod folder;
 mod sheet;
@@ -132,7 +133,7 @@ impl HashCache {
         folder::replace(&self.folder, &name, |out| {
             let mut draft = Draft::new(out, &head)?;
             for (found, file) in files.iter().zip(geometry.files()).filter(|(found, _)| has_bytes(found)) {
-                if rested(&found.mark, hashed_at) > RACY_SECONDS {
+                if has_status_time(&found.mark) && rested(&found.mark, hashed_at) > RACY_SECONDS {
                     let path = names(&found.path).collect::<Vec<_>>().join(&b'/');
                     let pieces = geometry.pieces_of(file).map(|piece| digests[piece.index()]);
                     draft.note(&path, &found.mark, pieces)?;
@@ -144,7 +145,7 @@ impl HashCache {
 
     fn is_believed(&self, head: &Head<'_>, note: &Note<'_>) -> bool {
         let is_same_life = head.boot == self.boot && self.boot != Digest::default();
-        is_same_life || rested(&note.mark, head.hashed_at) > SETTLED_SECONDS
+        has_status_time(&note.mark) && (is_same_life || rested(&note.mark, head.hashed_at) > SETTLED_SECONDS)
     }
 
     /// Since 1970; before that, and so after nothing, where the clock says so.
@@ -167,6 +168,12 @@ impl Recalled {
 /// Seconds that the file had been left alone at `moment`, one too many at most.
 fn rested(mark: &Mark, moment: i64) -> i64 {
     moment.saturating_sub(mark.latest().0)
+}
+
+/// Whether its status time may be a real one. What stands in for it where there is none (FAT, squashfs, images with all
+/// times alike, some of FUSE) has no nanoseconds; a real one has none once in 10^9.
+fn has_status_time(mark: &Mark) -> bool {
+    mark.changed.1 != 0
 }
 
 /// There is nothing to know of an empty file.
@@ -193,3 +200,6 @@ fn boot() -> Digest {
     let text = std::fs::read("/proc/sys/kernel/random/boot_id");
     text.map_or(Digest::default(), |text| Digest(Sha256::digest(text).into()))
 }
+
+#[cfg(test)]
+mod tests;
