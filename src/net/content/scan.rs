@@ -77,8 +77,7 @@ pub fn scan(path: &Path, options: ScanOptions, progress: Progress<'_>) -> Result
     let digests = std::mem::take(&mut recalled.digests);
     let digests = ground.hash(&found.files, &geometry, digests, progress)?;
     if let Some(cache) = &cache {
-        let kept = cache.keep(&ground.path, &found.files, &geometry, &digests, &recalled);
-        found.warnings.extend(kept.err().map(|error| forgotten(cache, &error)));
+        found.warnings.extend(cache.keep(&ground.path, &found.files, &geometry, &digests, &recalled));
     }
     let stamps = found.files.iter().map(|file| file.mark.stamp).collect();
     let mut files: Vec<FileEntry> = found.files.into_iter().map(entry).collect();
@@ -193,13 +192,6 @@ fn complain(name: &Name, found: &mut Found, portable: bool) -> Result<(), ScanEr
     }
     found.warnings.extend(complaints);
     Ok(())
-}
-
-fn forgotten(cache: &HashCache, error: &io::Error) -> String {
-    let folder = shown(&cache.folder);
-    format!(
-        "what was hashed cannot be kept in '{folder}', and will be hashed again the next time: {error}; choose another folder with --state-dir"
-    )
 }
 
 fn refuse(error: impl std::fmt::Display) -> ScanError {

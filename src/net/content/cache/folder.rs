@@ -52,8 +52,7 @@ pub(super) fn touch(folder: &Path, name: &str, now: SystemTime) {
     let _ = File::open(folder.join(name)).and_then(|file| file.set_modified(now));
 }
 
-/// Replaces the sheet of this name by what `write` writes, so that a reader sees the old one or the new one; one too large
-/// is not kept.
+/// Replaces the sheet of this name by what `write` writes, so that a reader sees the old one or the new one.
 ///
 /// Not synced: what a crash leaves of it has not its checksum, and is written again.
 pub(super) fn replace(
@@ -68,7 +67,7 @@ pub(super) fn replace(
     let written = write(BufWriter::new(file)).and_then(|()| fs::rename(&part, folder.join(name)));
     if let Err(error) = written {
         let _ = fs::remove_file(&part);
-        return if error.kind() == io::ErrorKind::FileTooLarge { Ok(()) } else { Err(error) };
+        return Err(error);
     }
     prune(folder);
     Ok(())

@@ -18,6 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
 
+use super::beneath::shown;
 use super::stamp::Mark;
 use super::walk::FoundFile;
 use crate::content::{FileIndex, Geometry, TreePath};
@@ -114,7 +115,7 @@ impl HashCache {
 
     /// Keeps what was hashed, or only that it is still of use where there is nothing new.
     ///
-    /// An error says that it is not kept, and nothing worse: the next run hashes again.
+    /// A warning says that it is not kept, and nothing worse: the next run hashes again.
     pub(super) fn keep(
         &self,
         root: &Path,
@@ -122,15 +123,15 @@ impl HashCache {
         geometry: &Geometry,
         digests: &[Digest],
         recalled: &Recalled,
-    ) -> io::Result<()> {
+    ) -> Option<String> {
         let name = name(root, geometry);
         if recalled.is_exact {
             folder::touch(&self.folder, &name, self.now);
-            return Ok(());
+            return None;
         }
         let (hashed_at, root) = (self.seconds(), root.as_os_str().as_bytes());
         let head = Head { boot: self.boot, hashed_at, piece_bytes: geometry.piece_bytes(), root };
-        folder::replace(&self.folder, &name, |out| {
+        let replaced = folder::replace(&self.folder, &name, |out| {
             let mut draft = Draft::new(out, &head)?;
             for (found, file) in files.iter().zip(geometry.files()).filter(|(found, _)| has_bytes(found)) {
                 if has_status_time(&found.mark) && rested(&found.mark, hashed_at) > RACY_SECONDS {
@@ -140,7 +141,18 @@ impl HashCache {
                 }
             }
             draft.finish().map(drop)
-        })
+        });
+        replaced.err().map(|error| self.forgotten(&error))
+    }
+
+    fn forgotten(&self, error: &io::Error) -> String {
+        if error.kind() == io::ErrorKind::FileTooLarge {
+            return "too many files or pieces to remember their hashes: all are read again each time; share parts, or in larger pieces (--piece-size)".into();
+        }
+        let folder = shown(&self.folder);
+        format!(
+            "what was hashed cannot be kept in '{folder}', and will be hashed again the next time: {error}; choose another folder with --state-dir"
+        )
     }
 
     fn is_believed(&self, head: &Head<'_>, note: &Note<'_>) -> bool {

@@ -27,7 +27,7 @@ fn geometry(files: &[FoundFile]) -> Geometry {
 fn kept(cache: &HashCache, files: &[FoundFile]) -> u64 {
     let (geometry, root) = (geometry(files), Path::new("/share"));
     let digests = vec![Digest([7; 32]); files.len()];
-    cache.keep(root, files, &geometry, &digests, &Recalled::nothing(&geometry)).unwrap();
+    assert_eq!(cache.keep(root, files, &geometry, &digests, &Recalled::nothing(&geometry)), None);
     cache.recall(root, files, &geometry).unchanged.files
 }
 
@@ -41,4 +41,17 @@ fn a_status_time_of_a_whole_second_may_be_no_real_one_and_is_neither_kept_nor_be
     let believed =
         files.map(|file| cache.is_believed(&head, &Note { path: b"a", mark: file.mark, pieces: &[] }));
     assert_eq!(believed, [false, true, false]);
+}
+
+#[test]
+fn who_shares_too_many_files_to_remember_is_told_so_and_nothing_is_left_of_the_sheet() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = cache(home.path());
+    let name = "n".repeat(255);
+    let files: Vec<FoundFile> = (0..4000).map(|_| found(&[name.as_str(); 100], (SECOND, 1))).collect();
+    let (geometry, digests) = (geometry(&files), vec![Digest([7; 32]); files.len()]);
+    let warning = cache.keep(Path::new("/share"), &files, &geometry, &digests, &Recalled::nothing(&geometry));
+    let warning = warning.expect("it is not kept");
+    assert!(warning.contains("too many files") && !warning.contains("--state-dir"), "{warning}");
+    assert_eq!(std::fs::read_dir(&cache.folder).unwrap().count(), 0);
 }

@@ -96,8 +96,29 @@ fn a_size_that_would_take_more_pieces_than_there_are_is_not_believed() {
 #[test]
 fn no_more_is_written_than_may_be_read() {
     let mark = Mark { stamp: Stamp { bytes: 0, written: (0, 0), identity: (0, 0) }, changed: (0, 0) };
-    let mut draft = Draft::new(std::io::sink(), &head(1)).unwrap();
-    let pieces = std::iter::repeat(Digest::default());
-    let error = draft.note(b"a", &mark, pieces).unwrap_err();
+    let (mut many_pieces, mut many_files) = (0, 0);
+    let mut draft = Draft::new(Counting(&mut many_pieces), &head(1)).unwrap();
+    let error = draft.note(b"a", &mark, std::iter::repeat(Digest::default())).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    let mut draft = Draft::new(Counting(&mut many_files), &head(1)).unwrap();
+    let deep = [b'a'; 4000];
+    let error = (0..1_000_000).try_for_each(|_| draft.note(&deep, &mark, std::iter::empty())).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    for written in [many_pieces, many_files] {
+        assert!((SHEET_BYTES_MAX - 5000..=SHEET_BYTES_MAX).contains(&written), "{written}");
+    }
+}
+
+/// Counts what is written.
+struct Counting<'a>(&'a mut usize);
+
+impl Write for Counting<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        *self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
