@@ -336,12 +336,35 @@ fn a_place_that_holds_nothing_is_warned_of_and_stops_no_share() {
 }
 
 #[test]
-fn what_is_shared_is_not_changed_by_keeping_its_hashes_in_it() {
+fn hashes_that_are_kept_inside_of_what_is_shared_are_left_out_and_of_use() {
+    let (world, other) = (some(), some());
+    let inside = world.there.join("state/minibit-hashes");
+    // By whatever words one comes there.
+    for folder in [inside.clone(), world.there.join("../nowhere/../tree/state/minibit-hashes")] {
+        let _ = fs::remove_dir_all(world.there.join("state"));
+        let cache = HashCache { folder, ..cache(&world) };
+        read(&other.there, &cache);
+        let (first, bytes) = shared(&world.there, &cache);
+        assert_eq!(bytes, SOME_BYTES);
+        let (second, bytes) = shared(&world.there, &cache);
+        assert_eq!((bytes, second.unchanged.files), (0, 3));
+        assert_eq!(first.metainfo.to_file(&[]), second.metainfo.to_file(&[]));
+        assert_eq!((first.metainfo.geometry().files().count(), sheets(&cache).len()), (4, 2));
+        let left_out = format!("'{}' is left out", inside.canonicalize().unwrap().display());
+        assert!(
+            second.warnings.len() == 1 && second.warnings[0].starts_with(&left_out),
+            "{:?}",
+            second.warnings
+        );
+    }
+}
+
+#[test]
+fn the_folder_of_the_hashes_itself_is_not_shared() {
     let world = some();
-    let cache = HashCache { folder: world.there.join("state/minibit-hashes"), ..cache(&world) };
-    assert_eq!(read(&world.there, &cache), SOME_BYTES);
-    assert!(!world.there.join("state").exists());
-    fs::create_dir_all(&cache.folder).unwrap();
-    assert_eq!(read(&world.there, &cache), SOME_BYTES);
-    assert_eq!(sheets(&cache).len(), 0);
+    let cache = cache(&world);
+    read(&world.there, &cache);
+    let options = ScanOptions { cache: Some(cache.clone()), ..ScanOptions::default() };
+    let refused = try_share(&cache.folder, options).unwrap_err().to_string();
+    assert!(refused.contains("--state-dir"), "{refused}");
 }

@@ -62,14 +62,18 @@ pub enum ScanError {
 
 /// Reads and hashes `path`, a file or a folder. Blocks; call it off the async threads.
 ///
-/// A folder `.minibit` directly inside is left out: it is where downloads keep what is unfinished.
+/// A folder `.minibit` directly inside is left out: it is where downloads keep what is unfinished. So is the folder of the
+/// cache, wherever inside.
 pub fn scan(path: &Path, options: ScanOptions, progress: Progress<'_>) -> Result<Scanned, ScanError> {
     let ground = Ground::find(path)?;
-    let mut found = ground.look(options.skip_special, progress)?;
+    let cache = options.cache.map(HashCache::settle).transpose();
+    let (cache, warning) = cache.map_or_else(|warning| (None, Some(warning)), |cache| (cache, None));
+    let kept_in = cache.as_ref().map(|cache| cache.folder.as_path());
+    let mut found = ground.look(kept_in, options.skip_special, progress)?;
+    found.warnings.extend(warning);
     complain(&ground.name, &mut found, options.portable)?;
     let geometry = cut(&found.files, options.piece_bytes)?;
     let piece_bytes = geometry.piece_bytes();
-    let cache = options.cache.filter(|cache| !cache.lies_in(&ground.path));
     let mut recalled = match &cache {
         Some(cache) => cache.recall(&ground.path, &found.files, &geometry),
         None => Recalled::nothing(&geometry),
@@ -120,9 +124,14 @@ impl Ground {
         Ok(Ground { name, single, base, path })
     }
 
-    fn look(&self, skip_special: bool, progress: Progress<'_>) -> Result<Found, ScanError> {
+    fn look(
+        &self,
+        kept_in: Option<&Path>,
+        skip_special: bool,
+        progress: Progress<'_>,
+    ) -> Result<Found, ScanError> {
         if !self.single {
-            return walk(&self.path, skip_special, progress);
+            return walk(&self.path, kept_in, skip_special, progress);
         }
         let data = fs::metadata(&self.path).map_err(|error| unreadable(&self.path, error))?;
         let file = FoundFile::new(TreePath(vec![self.name.clone()]), &data);

@@ -46,19 +46,32 @@ pub(super) struct Found {
     skipped: usize,
 }
 
-/// Looks through the folder at `root`.
-pub(super) fn walk(root: &Path, skip_special: bool, progress: Progress<'_>) -> Result<Found, ScanError> {
+/// Looks through the folder at `root`, but for what is our own: downloads, and hashes that are kept in `kept_in`.
+pub(super) fn walk(
+    root: &Path,
+    kept_in: Option<&Path>,
+    skip_special: bool,
+    progress: Progress<'_>,
+) -> Result<Found, ScanError> {
+    if kept_in == Some(root) {
+        let why =
+            "is where hashes of what is shared are kept: choose another folder for them with --state-dir";
+        return Err(refused(root, why));
+    }
     let mut found = Found::default();
     let mut childless = BTreeSet::new();
-    let ours = root.join(ROOM);
+    let room = root.join(ROOM);
     let mut entries = WalkDir::new(root).min_depth(1).into_iter();
     while let Some(entry) = entries.next() {
         go_on(progress)?;
         let entry = entry.map_err(|error| unreadable(root, error))?;
-        if entry.path() == ours {
-            found
-                .warnings
-                .push(format!("'{}' is left out: downloads keep what is unfinished there", shown(&ours)));
+        let ours = match entry.path() {
+            path if path == room => Some("downloads keep what is unfinished there"),
+            path if Some(path) == kept_in => Some("hashes of what is shared are kept there"),
+            _ => None,
+        };
+        if let Some(why) = ours {
+            found.warnings.push(format!("'{}' is left out: {why}", shown(entry.path())));
             entries.skip_current_dir();
             continue;
         }

@@ -32,6 +32,12 @@ pub(super) fn name(digest: Digest) -> String {
     format!("{digest}{NAME_END}")
 }
 
+/// Makes the folder, and gives its path without links, `.` or `..`.
+pub(super) fn make(folder: &Path) -> io::Result<PathBuf> {
+    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
+    folder.canonicalize()
+}
+
 /// The sheet of this name; none if it is not there, not ours alone to write, too large, or cannot be read.
 pub(super) fn read(folder: &Path, name: &str) -> Option<Vec<u8>> {
     // No link is followed, and no other end of a pipe waited for.
@@ -60,7 +66,6 @@ pub(super) fn replace(
     name: &str,
     write: impl FnOnce(BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
     // A name that no other process has, in whatever container.
     let part = folder.join(format!("{name}.{:0PART_DIGITS$x}", rand::random::<u64>()));
     let file = OpenOptions::new().write(true).create_new(true).mode(SHEET_MODE).open(&part)?;

@@ -38,7 +38,7 @@ const SETTLED_SECONDS: i64 = 600;
 /// Where hashes are kept, and from which moment on they are.
 #[derive(Clone, Debug)]
 pub struct HashCache {
-    /// The folder, made when something is to be kept.
+    /// The folder, made when something is to be shared; nothing in it is shared.
     pub folder: PathBuf,
     /// Whether nothing of earlier runs is believed. What is hashed now is kept all the same.
     pub rehash: bool,
@@ -81,12 +81,13 @@ impl HashCache {
         HashCache { folder: state.join(FOLDER), rehash, now: SystemTime::now(), boot: boot() }
     }
 
-    /// Whether it would be part of what is shared, and change with every share of it: then it is not used.
-    pub(super) fn lies_in(&self, root: &Path) -> bool {
-        // Of what is not made yet, the folder that it will be made in.
-        let folder = std::path::absolute(&self.folder).unwrap_or_default();
-        let there = folder.ancestors().find_map(|folder| folder.canonicalize().ok());
-        there.is_some_and(|there| there.starts_with(root))
+    /// With its folder made and named as a walk would name it, so that it can be left out; or a warning why it is of no use.
+    pub(super) fn settle(mut self) -> Result<HashCache, String> {
+        match folder::make(&self.folder) {
+            Ok(folder) => self.folder = folder,
+            Err(error) => return Err(self.forgotten(&error)),
+        }
+        Ok(self)
     }
 
     /// What is known of `files`, in tree order, of what stands at `root`.

@@ -16,7 +16,8 @@ fn found(path: &[&str], changed: (i64, i64)) -> FoundFile {
 /// A cache in `folder`, an hour after the files were changed.
 fn cache(folder: &Path) -> HashCache {
     let now = UNIX_EPOCH + std::time::Duration::from_secs(SECOND.unsigned_abs() + 3600);
-    HashCache { folder: folder.join("hashes"), rehash: false, now, boot: Digest([1; 32]) }
+    let folder = folder.join("hashes");
+    HashCache { folder, rehash: false, now, boot: Digest([1; 32]) }.settle().unwrap()
 }
 
 fn geometry(files: &[FoundFile]) -> Geometry {
