@@ -127,6 +127,15 @@ fn what_downloads_left_unfinished_is_left_out_with_a_warning() {
 }
 
 #[test]
+fn what_stands_beside_a_plain_file_in_the_place_of_the_downloads_is_shared() {
+    let names: Vec<String> = (0..20).map(|number| format!("f{number:02}")).collect();
+    let mut files: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 5)).collect();
+    files.insert(0, (".minibit", 5));
+    let shared = share(&world(&files).there);
+    assert_eq!(paths(&shared), names);
+}
+
+#[test]
 fn names_that_windows_cannot_hold_are_warned_of_or_refused() {
     let world = world(&[("CON", 5), ("a", 1), ("A", 1)]);
     assert!(share(&world.there).warnings.iter().any(|warning| warning.contains("CON")));

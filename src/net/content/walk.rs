@@ -72,7 +72,9 @@ pub(super) fn walk(
         };
         if let Some(why) = ours {
             found.warnings.push(format!("'{}' is left out: {why}", shown(entry.path())));
-            entries.skip_current_dir();
+            if entry.file_type().is_dir() {
+                entries.skip_current_dir(); // of what is none, it would skip all that stands beside it
+            }
             continue;
         }
         found.meet(root, &entry, skip_special, &mut childless)?;
