@@ -132,8 +132,18 @@ fn a_file_that_was_written_in_the_future_is_always_read() {
     let cache = cache(&world);
     set_modified(&world.there.join("b/c"), SystemTime::now() + 2 * HOUR);
     assert_eq!(read(&world.there, &cache), SOME_BYTES);
+    let sheet = sheets(&cache).remove(0);
+    let before = fs::metadata(&sheet).unwrap().ino();
     assert_eq!(read(&world.there, &cache), 16_384);
+    assert_eq!(fs::metadata(&sheet).unwrap().ino(), before, "there is nothing new to keep");
     assert_eq!(read(&world.there, &cache), 16_384);
+    put(&world.there.join("b/c"), &content("b/c", 16_384));
+    assert_eq!(read(&world.there, &cache), 16_384);
+    assert_eq!(read(&world.there, &cache), 0, "it is at rest now, and was kept");
+    set_modified(&world.there.join("b/c"), SystemTime::now() + 2 * HOUR);
+    assert_eq!(read(&world.there, &cache), 16_384);
+    put(&world.there.join("b/c"), &content("b/c", 16_384));
+    assert_eq!(read(&world.there, &cache), 16_384, "what was known of it before is no more");
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(super) struct Recalled {
     /// By piece.
     pub(super) digests: Vec<Option<Digest>>,
     pub(super) unchanged: Unchanged,
-    /// Whether the sheet says just this of these files, and nothing of others.
+    /// Whether the sheet says just what would be kept of these files, and nothing of others.
     is_exact: bool,
 }
 
@@ -105,9 +105,10 @@ impl HashCache {
                 is_exact = false;
             }
             let note = notes.next_if(|note| components(note.path).eq(names(&found.path)));
-            match note.filter(|note| note.mark == found.mark && self.is_believed(&head, note)) {
-                Some(note) => recalled.take(geometry, file, &note),
-                None => is_exact = false,
+            let believed = note.filter(|note| note.mark == found.mark && self.is_believed(&head, note));
+            is_exact &= if self.is_kept(&found.mark) { believed.is_some() } else { note.is_none() };
+            if let Some(note) = believed {
+                recalled.take(geometry, file, &note);
             }
         }
         recalled.is_exact = is_exact && notes.peek().is_none();
@@ -135,7 +136,7 @@ impl HashCache {
         let replaced = folder::replace(&self.folder, &name, |out| {
             let mut draft = Draft::new(out, &head)?;
             for (found, file) in files.iter().zip(geometry.files()).filter(|(found, _)| has_bytes(found)) {
-                if has_status_time(&found.mark) && rested(&found.mark, hashed_at) > RACY_SECONDS {
+                if self.is_kept(&found.mark) {
                     let path = names(&found.path).collect::<Vec<_>>().join(&b'/');
                     let pieces = geometry.pieces_of(file).map(|piece| digests[piece.index()]);
                     draft.note(&path, &found.mark, pieces)?;
@@ -154,6 +155,10 @@ impl HashCache {
         format!(
             "what was hashed cannot be kept in '{folder}', and will be hashed again the next time: {error}; choose another folder with --state-dir"
         )
+    }
+
+    fn is_kept(&self, mark: &Mark) -> bool {
+        has_status_time(mark) && rested(mark, self.seconds()) > RACY_SECONDS
     }
 
     fn is_believed(&self, head: &Head<'_>, note: &Note<'_>) -> bool {
