@@ -45,10 +45,11 @@ pub struct PublishOptions {
     /// Leave out links, devices and the like
     #[arg(long, env = "MINIBIT_SKIP_SPECIAL", value_parser = FalseyValueParser::new())]
     pub skip_special: bool,
-    /// Read every file again, also those that look as they did when they were hashed (path, size, times, inode)
+    /// Read also those files whose path, size, times, device and inode are as they were when they were hashed
     #[arg(long, env = "MINIBIT_REHASH", value_parser = FalseyValueParser::new())]
     pub rehash: bool,
-    /// Keep what was hashed in this folder from run to run [default: ~/.local/state/minibit]
+    /// Keep hashes from run to run in a folder minibit-hashes in here [default: $XDG_STATE_HOME/minibit, or
+    /// ~/.local/state/minibit; nothing is kept without a home]
     #[arg(long, value_name = "DIR", env = "MINIBIT_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
 }
