@@ -26,11 +26,11 @@
 //! 2. The other side's core checks the request and hands it to its shell, which reads the file by position and sends
 //!    one line and the bytes. (Not by sendfile: what was checked after it was read cannot change before it is sent, and
 //!    on loopback both cost the same.)
-//! 3. The link's reader hashes each 16 KiB leaf as it arrives, while it is hot, and posts the digests to the core; the
-//!    bytes stay in its hand.
+//! 3. The link's reader waits for a few 16 KiB leaves together, hashes each while it is hot, and posts the digests
+//!    to the core; the bytes stay in its hand.
 //! 4. The core answers with [`seam::Action::Write`] and the bytes go to the store, by position; or they are dropped.
-//! 5. When a piece has all its leaves and writes, its root is computed from the digests alone. A right one is announced;
-//!    a wrong one is held against its true leaves, and only who sent a false one is banned.
+//! 5. When a piece has all its leaves and writes, its root is computed from the digests alone. A right one is announced, at
+//!    once or with the next ones; a wrong one is held against its true leaves, and only who sent a false one is banned.
 //! 6. A file whose every piece is right is synced and moved into its place.
 //!
 //! # Where the house differs from its first design, and why

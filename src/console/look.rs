@@ -27,8 +27,8 @@ pub async fn hash(
     talk: &Talk,
     stop: &CancellationToken,
 ) -> Result<Scanned, Failure> {
-    let name = format!("hashing {}", human::path(&path));
     let shown = human::path(&path);
+    let name = format!("hashing {shown}");
     let scanned = look(&name, talk, stop, move |progress| scan(&path, options, progress)).await??;
     scanned.warnings.iter().for_each(|warning| talk.warn(warning));
     if scanned.unchanged.files > 0 {

@@ -91,14 +91,14 @@ impl PieceSet {
     pub fn minus<'a>(&'a self, other: &'a PieceSet) -> impl Iterator<Item = PieceIndex> + 'a {
         debug_assert_eq!(self.bits.len(), other.bits.len(), "sets of one share");
         let words = self.bits.as_slice().iter().zip(other.bits.as_slice()).map(|(own, other)| own & !other);
-        words.enumerate().flat_map(|(at, word)| ones(word).map(move |bit| piece(at * WORD_BITS + bit)))
+        pieces_of(words)
     }
 
     /// The pieces that are in both, in order, a machine word at a time.
     pub fn both<'a>(&'a self, other: &'a PieceSet) -> impl Iterator<Item = PieceIndex> + 'a {
         debug_assert_eq!(self.bits.len(), other.bits.len(), "sets of one share");
         let words = self.bits.as_slice().iter().zip(other.bits.as_slice()).map(|(own, other)| own & other);
-        words.enumerate().flat_map(|(at, word)| ones(word).map(move |bit| piece(at * WORD_BITS + bit)))
+        pieces_of(words)
     }
 
     /// A piece that is in both: the first from `start` on, or from the beginning where there is none, a machine word at a
@@ -147,6 +147,11 @@ impl PieceSet {
     }
 }
 
+/// The pieces whose bits are set in a set's words.
+fn pieces_of(words: impl Iterator<Item = usize>) -> impl Iterator<Item = PieceIndex> {
+    words.enumerate().flat_map(|(at, word)| ones(word).map(move |bit| piece(at * WORD_BITS + bit)))
+}
+
 fn ones(mut word: usize) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let bit = word.trailing_zeros() as usize;
@@ -173,13 +178,7 @@ mod tests {
 
     #[test]
     fn what_two_sets_have_in_common_is_found_from_anywhere() {
-        let set = |pieces: &[u32]| {
-            let mut set = PieceSet::empty(200);
-            pieces.iter().for_each(|at| {
-                set.insert(PieceIndex(*at));
-            });
-            set
-        };
+        let set = |pieces: &[u32]| set(200, &pieces.iter().copied().collect());
         let (one, other) = (set(&[3, 70, 71, 130]), set(&[4, 70, 130]));
         let from = |start: Option<u32>| one.common(&other, start.map(PieceIndex)).map(|piece| piece.0);
         assert_eq!([None, Some(70), Some(71), Some(131)].map(from), [70, 70, 130, 70].map(Some));

@@ -34,7 +34,6 @@ enum State {
 #[derive(Clone, Debug)]
 struct Entry {
     state: State,
-    pinned: bool,
     id: Option<PeerId>,
     failures: u32,
     not_before: Moment,
@@ -56,8 +55,8 @@ impl Book {
     /// An endpoint that the person named: never forgotten.
     pub fn pin(&mut self, endpoint: Endpoint, now: Moment) {
         self.pinned.insert(endpoint.clone());
-        let entry = Entry { state: State::Idle, pinned: true, id: None, failures: 0, not_before: now };
-        self.entries.entry(endpoint).and_modify(|known| known.pinned = true).or_insert(entry);
+        let entry = Entry { state: State::Idle, id: None, failures: 0, not_before: now };
+        self.entries.entry(endpoint).or_insert(entry);
     }
 
     /// Somebody may be at `address`; to be tried from `not_before` on. Whether that is news.
@@ -73,7 +72,7 @@ impl Book {
         if refused || !self.has_room() {
             return false;
         }
-        let entry = Entry { state: State::Idle, pinned: false, id, failures: 0, not_before };
+        let entry = Entry { state: State::Idle, id, failures: 0, not_before };
         self.entries.insert(endpoint, entry).is_none()
     }
 
@@ -82,8 +81,10 @@ impl Book {
         if self.entries.len() < ENDPOINTS_MAX {
             return true;
         }
-        let hopeless =
-            self.entries.iter().filter(|(_, e)| !e.pinned && e.state == State::Idle && e.failures > 0);
+        let is_hopeless = |(endpoint, entry): &(&Endpoint, &Entry)| {
+            entry.state == State::Idle && entry.failures > 0 && !self.pinned.contains(endpoint)
+        };
+        let hopeless = self.entries.iter().filter(is_hopeless);
         let worst = hopeless.max_by_key(|(_, entry)| entry.failures).map(|(endpoint, _)| endpoint.clone());
         worst.is_some_and(|endpoint| self.entries.remove(&endpoint).is_some())
     }
@@ -111,7 +112,9 @@ impl Book {
             .entries
             .iter()
             .filter(|(_, entry)| is_due(entry))
-            .map(|(endpoint, entry)| ((!entry.pinned, entry.failures, entry.not_before), endpoint))
+            .map(|(endpoint, entry)| {
+                ((!self.pinned.contains(endpoint), entry.failures, entry.not_before), endpoint)
+            })
             .collect();
         if due.is_empty() {
             return Vec::new();
@@ -130,7 +133,8 @@ impl Book {
         let Some(entry) = self.entries.get_mut(endpoint) else { return };
         entry.state = State::Idle;
         entry.failures += 1;
-        entry.not_before = now.after(backoff(entry, chance));
+        let ceiling = if self.pinned.contains(endpoint) { PINNED_BACKOFF_MAX } else { BACKOFF_MAX };
+        entry.not_before = now.after(backoff(entry.failures, ceiling, chance));
     }
 
     /// The one at `endpoint` is linked and says it is `id`.
@@ -211,9 +215,8 @@ impl Book {
     }
 }
 
-fn backoff(entry: &Entry, chance: &mut Chance) -> Duration {
-    let ceiling = if entry.pinned { PINNED_BACKOFF_MAX } else { BACKOFF_MAX };
-    let doubled = BACKOFF_FIRST * 2_u32.pow(entry.failures.saturating_sub(1).min(16));
+fn backoff(failures: u32, ceiling: Duration, chance: &mut Chance) -> Duration {
+    let doubled = BACKOFF_FIRST * 2_u32.pow(failures.saturating_sub(1).min(16));
     jittered(doubled.min(ceiling), chance)
 }
 

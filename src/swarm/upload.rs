@@ -53,7 +53,7 @@ impl Swarm {
     fn worth(&self) -> Worth {
         match self.goal {
             Some(Goal::Reciprocal) | None if !self.is_seed() => Worth::Gave,
-            _ => Worth::Lacks { piece_bytes: self.turn_bytes() / 2 },
+            _ => Worth::Lacks { piece_bytes: self.piece_bytes() },
         }
     }
 
@@ -66,7 +66,12 @@ impl Swarm {
 
     /// Two pieces: one to trade with, and one for what crosses on the way.
     fn turn_bytes(&self) -> u64 {
-        self.metainfo.as_ref().map_or(0, |metainfo| 2 * u64::from(metainfo.geometry().piece_bytes()))
+        2 * self.piece_bytes()
+    }
+
+    /// Of a whole piece; nothing before the metainfo is known.
+    fn piece_bytes(&self) -> u64 {
+        self.metainfo.as_ref().map_or(0, |metainfo| metainfo.geometry().piece_bytes().into())
     }
 
     /// A choke drops what waits, each with its NACK.
@@ -233,7 +238,7 @@ impl Swarm {
         later.chain(self.owing.range(..=self.served_last)).find(has_room).copied()
     }
 
-    /// Whether something could be served now if the limit allowed it.
+    /// Whether somebody is owed something, for whom the limit may open or the pipe have room.
     pub(super) fn waits_to_serve(&self) -> bool {
         !self.owing.is_empty()
     }

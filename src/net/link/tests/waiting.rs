@@ -1,4 +1,4 @@
-//! Stories of a real connection whose reader is not woken by every segment.
+//! Stories of readers that are not woken by every segment: on a real connection, and on a slow line in virtual time.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
