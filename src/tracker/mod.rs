@@ -20,6 +20,13 @@ use roll::Roll;
 pub const ENTRIES_MAX: usize = 131_072;
 /// Addresses in one list, and members told of one newcomer (`wire.md`).
 pub const LIST_MAX: usize = 200;
+/// In a crowd a list has only so many: enough to go on from, where each of them tells of others...
+const LIST_MIN: usize = 20;
+/// ...once the lists of late had this many in all, beside...
+const LISTED_AT_ONCE: u32 = 65_536;
+/// ...so many a second. Full lists for 5,000 that come at once keep a seed of 50 Mbit/s from its share for twenty seconds.
+const LISTED_PER_SECOND: u32 = 4_096;
+const LISTED_PACE: Duration = Duration::from_nanos(1_000_000_000 / LISTED_PER_SECOND as u64);
 /// Beyond [`LIST_MAX`] members, so many are told of a newcomer (`wire.md`).
 const NEWS_MAX: usize = 50;
 /// A peer that went without a word is kept so long: its other links may well live.
@@ -74,6 +81,8 @@ pub struct Register {
     ages: BTreeSet<Age>,
     members: Roll<LinkId, Member>,
     relist: Moment,
+    /// When all that lists had would have been told at the usual pace.
+    listed: Moment,
     chance: Chance,
 }
 
@@ -89,13 +98,14 @@ impl Register {
             ages: BTreeSet::new(),
             members: Roll::new(),
             relist: now.after(RELIST),
+            listed: now,
             chance,
         }
     }
 
     /// Somebody registered: seen at `ip`, accepting at `port` (0 = nowhere).
     pub fn join(&mut self, now: Moment, link: LinkId, id: PeerId, ip: IpAddr, port: u16) -> Welcome {
-        let list = self.list_for(id, ip);
+        let list = self.list_for(id, ip, now);
         self.members.insert(link, Member { id, place: (ip, port), told: list.len() });
         let address = PeerAddress { id, ip, port };
         let is_news = port != 0 && self.enter(Entry { address, heard: now, link: Some(link) });
@@ -131,7 +141,8 @@ impl Register {
         let few = self.members.iter().filter(|(_, member)| member.told < FEW);
         let mut few: Vec<(LinkId, Member)> = few.map(|(link, member)| (link, *member)).collect();
         few.sort_unstable_by_key(|(link, _)| *link);
-        let lists = few.into_iter().map(|(link, member)| (link, self.list_for(member.id, member.place.0)));
+        let lists =
+            few.into_iter().map(|(link, member)| (link, self.list_for(member.id, member.place.0, now)));
         lists.filter(|(_, list)| !list.is_empty()).collect()
     }
 
@@ -168,11 +179,21 @@ impl Register {
     }
 
     /// A random choice of at most [`LIST_MAX`] that this viewer could dial.
-    fn list_for(&mut self, id: PeerId, viewer: IpAddr) -> Vec<PeerAddress> {
-        self.entries.some(LIST_MAX, &mut self.chance, |_, entry| {
+    fn list_for(&mut self, id: PeerId, viewer: IpAddr, now: Moment) -> Vec<PeerAddress> {
+        let list_max = self.list_max(now);
+        let list = self.entries.some(list_max, &mut self.chance, |_, entry| {
             let address = Some(entry.address).filter(|address| address.id != id)?;
             seen_by(&self.own_hosts, address, viewer)
-        })
+        });
+        self.listed = self.listed.max(now).after(LISTED_PACE * u32::try_from(list.len()).expect("a few"));
+        list
+    }
+
+    /// How many the next list may have: all, unless a crowd came just now.
+    fn list_max(&self, now: Moment) -> usize {
+        let left = (LISTED_PACE * LISTED_AT_ONCE).saturating_sub(self.listed.since(now));
+        let left = left.as_nanos() / LISTED_PACE.as_nanos();
+        usize::try_from(left).unwrap_or(LIST_MAX).clamp(LIST_MIN, LIST_MAX)
     }
 
     /// Whom to tell of a newcomer: all while they are at most [`LIST_MAX`], beyond that some by chance.

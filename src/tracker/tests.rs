@@ -89,11 +89,20 @@ fn an_old_link_that_ends_does_not_strike_the_new_one() {
 #[test]
 fn lists_are_a_random_choice_of_two_hundred_and_news_goes_to_fifty_beyond() {
     let mut register = register();
-    (1..=1000).for_each(|n| drop(join(&mut register, at(0), n, "10.0.0.1")));
-    let one = join(&mut register, at(1), 2001, "10.0.0.2");
-    let other = join(&mut register, at(1), 2002, "10.0.0.3");
+    (1..=1000).for_each(|n| drop(join(&mut register, at(n.into()), n, "10.0.0.1")));
+    let one = join(&mut register, at(1000), 2001, "10.0.0.2");
+    let other = join(&mut register, at(1000), 2002, "10.0.0.3");
     assert_eq!((one.list.len(), one.news.len()), (LIST_MAX, 50));
     assert_ne!(ids(&one.list), ids(&other.list));
+}
+
+#[test]
+fn in_a_crowd_the_lists_become_short_for_a_while() {
+    let mut register = register();
+    let lists: Vec<usize> =
+        (1..=1000).map(|n| join(&mut register, at(0), n, "10.0.0.1").list.len()).collect();
+    assert_eq!((lists[400], lists[999]), (LIST_MAX, LIST_MIN));
+    assert_eq!(join(&mut register, at(5), 2001, "10.0.0.2").list.len(), LIST_MAX);
 }
 
 #[test]
