@@ -20,6 +20,8 @@ const PATIENCE_MIN: f64 = 60.0;
 pub struct Outcome {
     /// Peers, the seed not among them.
     pub peers: usize,
+    /// Size of the content, in MiB.
+    pub mib: u64,
     /// What the swarm was after.
     pub goal: &'static str,
     /// Seconds that no swarm can beat.
@@ -98,6 +100,7 @@ pub fn play(scenario: &Scenario, peers: usize) -> anyhow::Result<Outcome> {
     let content = world.share.bytes() as f64;
     Ok(Outcome {
         peers,
+        mib: scenario.mib,
         goal: scenario.goal.name(),
         bound,
         complete: needed.len(),
@@ -186,16 +189,17 @@ fn forget_peak() {
 /// The runs as a table.
 pub fn table(outcomes: &[Outcome]) -> String {
     let mut text = String::from(
-        "| goal | peers | complete | bound s | last s | × bound | median s | first s | one copy out s | seed sent (wire) | talk % | wasted % \
+        "| goal | MiB | peers | complete | bound s | last s | × bound | median s | first s | one copy out s | seed sent (wire) | talk % | wasted % \
          | core µs/MiB | alone µs/MiB | events/MiB (stock) | peak MiB | run s |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for it in outcomes {
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {:.2} | {:.2} | {:.3} | {:.2} | {:.2} | {:.2} | {:.2} ({:.2}) | {:.1} | {:.2} | {:.0} | {:.0} | {:.0} ({:.0}) \
+            "| {} | {} | {} | {} | {:.2} | {:.2} | {:.3} | {:.2} | {:.2} | {:.2} | {:.2} ({:.2}) | {:.1} | {:.2} | {:.0} | {:.0} | {:.0} ({:.0}) \
              | {} | {:.1} |",
             it.goal,
+            it.mib,
             it.peers,
             it.complete,
             it.bound,
@@ -263,7 +267,7 @@ pub fn fill_table(outcomes: &[Outcome]) -> String {
 /// The run as one line of JSON.
 pub fn json_line(it: &Outcome) -> String {
     json!({
-        "n": it.peers, "goal": it.goal, "bound": it.bound, "complete": it.complete, "last": it.last,
+        "n": it.peers, "mib": it.mib, "goal": it.goal, "bound": it.bound, "complete": it.complete, "last": it.last,
         "ratio": it.ratio(), "median": it.median, "first": it.first, "seed_copies": it.seed_copies.0,
         "seed_copies_wire": it.seed_copies.1, "copy_out": it.copy_out, "talk_percent": it.talk_percent,
         "wasted_percent": it.wasted_percent,
