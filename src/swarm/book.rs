@@ -76,9 +76,14 @@ impl Book {
         self.entries.insert(endpoint, entry).is_none()
     }
 
+    /// Whether somebody must give way before one more is learned.
+    pub fn is_full(&self) -> bool {
+        self.entries.len() >= ENDPOINTS_MAX
+    }
+
     /// Whether one more may be learned; where the book is full, the one that failed most gives way.
     fn has_room(&mut self) -> bool {
-        if self.entries.len() < ENDPOINTS_MAX {
+        if !self.is_full() {
             return true;
         }
         let is_hopeless = |(endpoint, entry): &(&Endpoint, &Entry)| {

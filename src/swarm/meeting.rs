@@ -12,7 +12,7 @@ use crate::time::Moment;
 use crate::wire::{ErrorCode, Goal, Message, PeerAddress};
 
 use super::session::{Remote, Session};
-use super::{Part, Swarm, Turn};
+use super::{LINKS_MAX, Part, Swarm, Turn};
 
 /// Whoever hears of a newcomer waits this long for it to dial (`wire.md`).
 pub const NEWS_WAIT: Duration = Duration::from_secs(3);
@@ -22,9 +22,12 @@ const STALE: Duration = Duration::from_secs(5);
 const GOSSIP_MAX: usize = 50;
 /// Places that one peer may tell us of between two rounds of gossip; what it says beyond is passed over.
 const TOLD_MAX: usize = 1_000;
-/// Links that we see to ourselves: who has as many dials nobody more, and goes on to let others in. Everyone comes to about
-/// twice as many where all do so, as is common in the field; more cost news and no less time, also among thousands.
-const LINKS_WANTED: usize = 40;
+/// Links that we see to at once. Everyone comes to about twice as many where all do so, as is common in the field; more
+/// cost news and no less time, also among thousands.
+const LINKS_SOON: usize = 40;
+/// How many more of those we heard of are dialled each second, as long as there is room for links: in the end everyone is
+/// (`wire.md`), but not all by all in the moment in which all begin.
+const LINKS_PER_SECOND: u64 = 2;
 /// Peers that a new link is told of at once: enough to go on from, where each of them tells of as many.
 const WELCOME_MAX: usize = 10;
 /// LEAVES requests answered between two inspections; each costs a read of a whole piece.
@@ -201,7 +204,9 @@ impl Swarm {
         if self.part == Part::Keeps {
             return;
         }
-        let room = LINKS_WANTED.saturating_sub(self.link_count());
+        let later = turn.now.since(self.began).as_secs() * LINKS_PER_SECOND;
+        let wanted = LINKS_MAX.min(LINKS_SOON.saturating_add(usize::try_from(later).unwrap_or(LINKS_MAX)));
+        let room = wanted.saturating_sub(self.link_count());
         let linked = &self.linked;
         for endpoint in self.book.due(turn.now, room, |id| is_among(linked, id), &mut self.chance) {
             turn.out.push(Action::Dial { share: self.share, endpoint });
@@ -216,9 +221,10 @@ impl Swarm {
         wait: Duration,
         turn: &mut Turn<'_>,
     ) {
+        let has_few = self.sessions.len() < LINKS_SOON;
         let Some(teller) = self.sessions.get_mut(&link) else { return };
         teller.places_told += peers.len();
-        if teller.places_told > TOLD_MAX {
+        if teller.places_told > TOLD_MAX || (!has_few && self.book.is_full()) {
             return;
         }
         let nearest = Scope::of(teller.remote.address.ip()).min(Scope::Private);
@@ -230,8 +236,8 @@ impl Swarm {
         for peer in peers.iter().filter(is_new) {
             is_news |= self.book.learn(SocketAddr::new(peer.ip, peer.port), Some(peer.id), not_before);
         }
-        // Whoever is to be tried later is dialled at the inspection that follows.
-        if is_news && wait.is_zero() {
+        // Whoever is to be tried later, or while many are linked, is dialled at the inspection that follows.
+        if is_news && wait.is_zero() && has_few {
             self.dial(turn);
         }
     }

@@ -148,6 +148,34 @@ fn a_newcomer_dials_everyone_in_its_list_at_once() {
 }
 
 #[test]
+fn of_a_long_list_some_are_dialled_at_once_and_each_of_the_others_soon() {
+    let mut stage = Stage::leecher();
+    let tracker = stage.guest(1);
+    let address = |n| PeerAddress { id: PeerId([n; 20]), ip: IpAddr::from([10, 0, 0, n]), port: 5000 };
+    let mut out = stage.says(tracker, Message::PeerList((2..82).map(address).collect()));
+    let (mut dialled, mut links) = (Vec::new(), vec![tracker]);
+    for second in 0..30 {
+        out.extend(stage.pass(Duration::from_secs(1)));
+        for action in std::mem::take(&mut out) {
+            let Action::Dial { endpoint, .. } = action else { continue };
+            if endpoint.port != 5000 {
+                continue;
+            }
+            let ip: std::net::Ipv4Addr = endpoint.host.parse().expect("an address");
+            let (link, _) = stage.connected(ip.octets(), Some(endpoint));
+            out.extend(stage.says(link, stage.register(ip.octets()[3], 5000)));
+            dialled.push(ip);
+            links.push(link);
+        }
+        links.iter().for_each(|link| drop(stage.says(*link, Message::Heartbeat)));
+        assert!(second > 1 || (30..=44).contains(&dialled.len()), "{} at once", dialled.len());
+    }
+    dialled.sort_unstable();
+    dialled.dedup();
+    assert_eq!(dialled.len(), 80);
+}
+
+#[test]
 fn nothing_is_said_on_a_link_that_was_closed_in_the_same_breath() {
     let mut stage = Stage::seed();
     let (early, late) = (stage.guest(1), stage.guest(2));
