@@ -3,9 +3,10 @@
 use crate::content::Block;
 use crate::ids::{Digest, LinkId};
 use crate::seam::Action;
+use crate::time::Moment;
 use crate::wire::{Message, NackReason};
 
-use super::picker::{Finish, Giver, Offer, Receipt};
+use super::picker::{Finish, Giver, Offer, Picker, Receipt};
 use super::session::{Answer, Session, Violation};
 use super::{Swarm, Turn, rate};
 
@@ -82,6 +83,39 @@ impl Swarm {
             requests.push(block);
         }
         requests.into_iter().for_each(|block| self.say(link, request(block), turn));
+        self.take_over_for(link, turn);
+    }
+
+    /// Once all that is missing is asked for, a peer that would be done sooner takes over what the slowest would send last:
+    /// else the quick had nothing left to do, while the end waits in long queues.
+    fn take_over_for(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        while self.picker.as_ref().is_some_and(Picker::all_is_asked) {
+            let Some((slow, block)) = self.to_take_over(link, turn.now) else { return };
+            let Some(picker) = self.picker.as_mut().filter(|_| rate::is_open(&mut turn.purse.down, turn.now))
+            else {
+                return;
+            };
+            if !picker.hand_over(slow, link, block) {
+                return;
+            }
+            self.sessions.get_mut(&slow).into_iter().for_each(|session| session.give_up(block));
+            self.say(slow, cancel(block), turn);
+            self.sessions.get_mut(&link).into_iter().for_each(|session| session.ask(turn.now, block));
+            rate::spend(&mut turn.purse.down, block.length);
+            self.say(link, request(block), turn);
+        }
+    }
+
+    /// What this peer may take over, and from whom: of the longest queue the end.
+    fn to_take_over(&self, link: LinkId, now: Moment) -> Option<(LinkId, Block)> {
+        let quick = self.sessions.get(&link).filter(|quick| quick.we_want && !quick.is_snubbed)?;
+        quick.appetite(now)?;
+        let others = self.givers.iter().filter(|other| **other != link);
+        let queues = others.filter_map(|other| Some((self.sessions.get(other)?.queue(now), *other)));
+        let (_, slow) = queues.max().filter(|(queue, _)| *queue > quick.long_queue(now))?;
+        let block = self.sessions.get(&slow)?.asked_last()?;
+        let may_be_asked = quick.stock.known()?.contains(block.piece) && !quick.is_asked(block);
+        may_be_asked.then_some((slow, block))
     }
 
     /// Whether somebody would be asked now if the limit allowed it.

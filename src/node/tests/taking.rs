@@ -136,6 +136,30 @@ fn what_a_silent_peer_owes_is_asked_of_another() {
 }
 
 #[test]
+fn at_the_end_the_quick_take_over_what_the_slow_would_send_last() {
+    let mut stage = Stage::leecher();
+    let (slow, out) = stage.server(1);
+    let pieces = asked(&out, slow);
+    stage.pass(Duration::from_secs(4));
+    stage.delivers(slow, pieces[0], truth(pieces[0]));
+    stage.pass(Duration::from_secs(2));
+    let (quick, out) = stage.server(2);
+    let taken = asked(&out, quick);
+    assert!(!taken.is_empty() && taken.len() < 7, "{taken:?}");
+    let cancelled = said(&out, slow).into_iter().filter_map(|message| match message {
+        Message::Cancel { piece, .. } => Some(*piece),
+        _ => None,
+    });
+    assert_eq!(cancelled.collect::<Vec<_>>(), taken, "each is waited for from one alone");
+    for piece in &pieces[1..] {
+        let link = if taken.contains(piece) { quick } else { slow };
+        stage.delivers(link, *piece, truth(*piece));
+    }
+    let view = stage.node.view(stage.now).remove(0);
+    assert!(view.complete && view.wasted_bytes == 0);
+}
+
+#[test]
 fn a_share_known_by_its_link_alone_is_described_by_a_peer_and_lies_are_passed_over() {
     let mut stage = Stage::with(Role::Peer, Start::Linked);
     let liar = stage.guest(1);

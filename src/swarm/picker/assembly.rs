@@ -98,6 +98,18 @@ impl Assembly {
         self.asks.push((link, block));
     }
 
+    /// `to` is asked for `block` instead of `from`, if nobody else is.
+    pub fn hand_over(&mut self, from: LinkId, to: LinkId, block: Block) -> bool {
+        let mut asks = self.asks.iter_mut().filter(|(_, other)| *other == block);
+        match (asks.next(), asks.next()) {
+            (Some((asked, _)), None) if *asked == from => {
+                *asked = to;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// `link` is no longer asked for `block`; its leaves are free unless somebody else is asked.
     pub fn release(&mut self, link: LinkId, block: Block) {
         let Some(place) = self.asks.iter().position(|ask| *ask == (link, block)) else { return };

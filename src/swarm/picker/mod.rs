@@ -366,6 +366,16 @@ impl Picker {
         Some(block)
     }
 
+    /// Whether all that is missing is asked of somebody.
+    pub fn all_is_asked(&self) -> bool {
+        self.rarity.open_count() == 0 && self.free.is_empty() && !self.begun.is_empty()
+    }
+
+    /// `to` is asked for `block` instead of `from`; not where somebody else is asked for it too.
+    pub fn hand_over(&mut self, from: LinkId, to: LinkId, block: Block) -> bool {
+        self.begun.get_mut(&block.piece).is_some_and(|assembly| assembly.hand_over(from, to, block))
+    }
+
     fn take(&mut self, link: LinkId, piece: PieceIndex, bytes: u32) -> Option<Block> {
         let assembly = self.begun.get_mut(&piece)?;
         let block = assembly.take(link, bytes);
