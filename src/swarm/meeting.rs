@@ -164,6 +164,7 @@ impl Swarm {
         }
         self.guest_count -= usize::from(session.is_guest);
         self.owing.remove(&link);
+        self.serving.remove(&link);
         self.givers.remove(&link);
         session.reason.map(|piece| self.reasons.remove(&(piece, link)));
         self.announcer.left(link);

@@ -123,7 +123,11 @@ pub struct Swarm {
     given: BTreeMap<PieceIndex, LinkId>,
     /// To whom blocks are owed that the shell was not given yet.
     owing: BTreeSet<LinkId>,
-    served_last: LinkId,
+    /// Whose turn to be served it is, and how many bytes of it are left.
+    served: LinkId,
+    turn_bytes: u64,
+    /// Of whose blocks the shell has some in hand.
+    serving: BTreeSet<LinkId>,
     /// Who serves us.
     givers: BTreeSet<LinkId>,
     /// One piece for which each peer is wanted that has something for us.
@@ -172,7 +176,9 @@ impl Swarm {
             announcer: Announcer::default(),
             given: BTreeMap::new(),
             owing: BTreeSet::new(),
-            served_last: LinkId(0),
+            served: LinkId(0),
+            turn_bytes: 0,
+            serving: BTreeSet::new(),
             givers: BTreeSet::new(),
             reasons: BTreeSet::new(),
             guest_count: 0,

@@ -42,6 +42,8 @@ const WINDOW_MAX: u64 = 16 * 1024 * 1024;
 /// here, where news and answers pass it and a choke can still take it back.
 const SERVING: Duration = Duration::from_millis(150);
 const SERVING_BESIDE: u64 = LEAF_BYTES as u64;
+/// What the shell has in hand for a peer and did not move for so long is stuck.
+const STUCK: Duration = Duration::from_millis(500);
 const SERVING_BYTES_MAX: u64 = 2 * 1024 * 1024;
 const BLOCK_FIRST: u32 = 64 * 1024;
 /// What is under way with a peer takes about so long, beside the time of a single block on an idle line: long enough for
@@ -157,6 +159,8 @@ pub struct Session {
     pub owed: VecDeque<Block>,
     /// Blocks given to the shell and not yet reported sent, in bytes.
     pub serving_bytes: u64,
+    /// When the shell last was done with one of them, or was given one with nothing else in hand.
+    served: Moment,
     /// Payload received.
     pub down: Meter,
     /// Payload sent.
@@ -211,6 +215,7 @@ impl Session {
             it_wants: false,
             owed: VecDeque::new(),
             serving_bytes: 0,
+            served: now,
             down: Meter::default(),
             up: Meter::default(),
             suggested: VecDeque::new(),
@@ -418,6 +423,27 @@ impl Session {
         if is_of_use {
             self.guided_until = now.after(GUIDANCE);
         }
+    }
+
+    /// The shell is given a block for it.
+    pub fn hand_over(&mut self, now: Moment, block: Block) {
+        if self.serving_bytes == 0 {
+            self.served = now;
+        }
+        self.serving_bytes += u64::from(block.length);
+        self.said = now;
+    }
+
+    /// The shell is done with a block for it.
+    pub fn handed_over(&mut self, now: Moment, block: Block) {
+        self.serving_bytes = self.serving_bytes.saturating_sub(u64::from(block.length));
+        self.served = now;
+        self.said = now;
+    }
+
+    /// Whether the shell has something in hand for it, and none of it left for a while.
+    pub fn is_stuck(&self, now: Moment) -> bool {
+        self.serving_bytes > 0 && now.since(self.served) >= STUCK
     }
 
     /// How many bytes the shell may have in hand for it: little, since what is said to it waits behind them.

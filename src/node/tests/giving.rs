@@ -144,3 +144,49 @@ fn a_limit_is_used_to_the_full_whatever_else_happens_meanwhile() {
     }
     assert!((95..=115).contains(&served), "{served} in a second, of 100");
 }
+
+/// The links to which blocks are given, in order; each counts as sent at once.
+fn served(stage: &mut Stage, mut out: Vec<Action>) -> Vec<LinkId> {
+    let mut links = Vec::new();
+    while let Some(action) = out.pop() {
+        let Action::SendBlock { link, block, .. } = action else { continue };
+        links.push(link);
+        out.extend(stage.happens(Event::Served { link, block, sent: true }));
+    }
+    links
+}
+
+#[test]
+fn who_is_served_gets_a_whole_piece_before_the_next_one_does() {
+    let mut stage = Stage::seed_of(4 * LEAF_BYTES, None);
+    stage.node.purse.up = Some(Bucket::new(u64::from(LEAF_BYTES)));
+    let links = [stage.guest(1), stage.guest(2)];
+    let mut order = Vec::new();
+    for (piece, link) in (0..).zip(links) {
+        stage.says(link, Message::Interested);
+        for leaf in 0..4 {
+            let (start, length) = (leaf * u64::from(LEAF_BYTES), u64::from(LEAF_BYTES));
+            let out = stage.says(link, Message::Request { piece, start, length });
+            order.extend(served(&mut stage, out));
+        }
+    }
+    for _ in 0..100 {
+        let out = stage.pass(Duration::from_millis(100));
+        order.extend(served(&mut stage, out));
+    }
+    assert_eq!(order, [vec![links[0]; 4], vec![links[1]; 4]].concat());
+}
+
+#[test]
+fn those_who_read_nothing_do_not_keep_the_others_from_being_served() {
+    let mut stage = Stage::seed_of(LEAF_BYTES, Some(Goal::LastPeer));
+    let is_sent = |action: &Action| matches!(action, Action::SendBlock { .. });
+    let mut given = Vec::new();
+    for n in 1..=9 {
+        let link = stage.guest(n);
+        stage.says(link, Message::Interested);
+        given.push(stage.says(link, request(u64::from(n % 8))).iter().any(is_sent));
+    }
+    assert_eq!(given, [vec![true; 8], vec![false]].concat(), "enough is in hand");
+    assert!(stage.pass(Duration::from_millis(600)).iter().any(is_sent), "what is stuck does not count");
+}
