@@ -46,9 +46,9 @@ impl Scale {
     }
 }
 
-/// Draws the runs that `lines` tell of, one of JSON each, as `run --json` writes them.
+/// Draws the runs that `lines` tell of, one of JSON each, as `run --json` writes them; all of one size of content.
 pub fn draw(lines: &str) -> anyhow::Result<String> {
-    let goals = read(lines)?;
+    let (mib, goals) = read(lines)?;
     let all = || goals.values().flat_map(|it| [&it.last, &it.median, &it.bound]).flatten();
     let most = all().map(|(_, seconds)| *seconds).fold(0.0, f64::max);
     let peers: Vec<u64> = all().map(|(peers, _)| *peers).collect();
@@ -65,7 +65,7 @@ pub fn draw(lines: &str) -> anyhow::Result<String> {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
          font-size=\"13\" fill=\"#333\">\n<rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>\n"
     );
-    axes(&mut svg, &scale, step, peers);
+    axes(&mut svg, &scale, step, peers, &format!("peers, of whom each gets {mib} MiB"));
     for ((goal, series), colour) in goals.iter().zip(COLOURS.iter().cycle()) {
         line(&mut svg, &scale, &series.last, colour, SOLID);
         line(&mut svg, &scale, &series.median, colour, "6 4");
@@ -77,7 +77,9 @@ pub fn draw(lines: &str) -> anyhow::Result<String> {
     Ok(svg)
 }
 
-fn read(lines: &str) -> anyhow::Result<BTreeMap<String, Series>> {
+/// The size of the content in MiB, and what the runs of each goal came to.
+fn read(lines: &str) -> anyhow::Result<(u64, BTreeMap<String, Series>)> {
+    let mut size = None;
     let mut goals: BTreeMap<String, Series> = BTreeMap::new();
     for (number, text) in lines.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
         let row: Value = serde_json::from_str(text).with_context(|| format!("line {}", number + 1))?;
@@ -87,12 +89,15 @@ fn read(lines: &str) -> anyhow::Result<BTreeMap<String, Series>> {
         else {
             continue;
         };
+        let mib = row["mib"].as_u64().context("a run without the size of its content: play it again")?;
+        let other = *size.get_or_insert(mib);
+        anyhow::ensure!(other == mib, "runs of {other} and of {mib} MiB: keep a file for each size");
         let series = goals.entry(goal.to_owned()).or_default();
         series.last.insert(peers, last);
         series.median.insert(peers, median);
         series.bound.insert(peers, bound);
     }
-    Ok(goals)
+    Ok((size.unwrap_or(0), goals))
 }
 
 /// A round step that makes about six lines.
@@ -102,7 +107,7 @@ fn step(most: f64) -> f64 {
     [1.0, 2.0, 5.0, 10.0].map(|step| step * decade).into_iter().find(|step| *step >= rough).unwrap_or(rough)
 }
 
-fn axes(svg: &mut String, scale: &Scale, step: f64, mut peers: Vec<u64>) {
+fn axes(svg: &mut String, scale: &Scale, step: f64, mut peers: Vec<u64>, title: &str) {
     let mut seconds = 0.0;
     while seconds <= scale.seconds + step / 2.0 {
         let (y, end, label) = (scale.y(seconds), WIDTH - RIGHT, LEFT - 8.0);
@@ -121,7 +126,7 @@ fn axes(svg: &mut String, scale: &Scale, step: f64, mut peers: Vec<u64>) {
         let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{count}</text>");
     }
     let (middle, foot) = ((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 10.0);
-    let _ = writeln!(svg, "<text x=\"{middle}\" y=\"{foot}\" text-anchor=\"middle\">peers</text>");
+    let _ = writeln!(svg, "<text x=\"{middle}\" y=\"{foot}\" text-anchor=\"middle\">{title}</text>");
     let across = (TOP + HEIGHT - BOTTOM) / 2.0;
     let _ = writeln!(
         svg,
@@ -170,9 +175,9 @@ fn legend<'a>(svg: &mut String, goals: impl Iterator<Item = &'a String>) {
 mod tests {
     use super::*;
 
-    const RUNS: &str = r#"{"n":8,"goal":"reciprocal","last":15.0,"median":14.0,"bound":10.0}
-{"n":1000,"goal":"reciprocal","last":20.0,"median":18.0,"bound":10.0}
-{"n":50,"goal":"reciprocal","last":null,"median":null,"bound":10.0}"#;
+    const RUNS: &str = r#"{"n":8,"mib":64,"goal":"reciprocal","last":15.0,"median":14.0,"bound":10.0}
+{"n":1000,"mib":64,"goal":"reciprocal","last":20.0,"median":18.0,"bound":10.0}
+{"n":50,"mib":64,"goal":"reciprocal","last":null,"median":null,"bound":10.0}"#;
 
     #[test]
     fn runs_are_drawn_and_those_that_never_ended_are_left_out() {
@@ -180,5 +185,13 @@ mod tests {
         assert!(svg.contains(">1000</text>") && !svg.contains(">50</text>"), "{svg}");
         assert!(svg.contains(&format!("M{LEFT:.1} ")), "the fewest peers stand at the left: {svg}");
         assert!(draw("").is_err());
+    }
+
+    #[test]
+    fn runs_of_different_sizes_are_not_drawn_as_one() {
+        let svg = draw(RUNS).unwrap();
+        assert!(svg.contains("64 MiB"), "{svg}");
+        let mixed = RUNS.replacen("\"mib\":64", "\"mib\":512", 1);
+        assert!(draw(&mixed).is_err() && draw(&RUNS.replace("\"mib\":64,", "")).is_err());
     }
 }
