@@ -24,7 +24,7 @@ pub const LIST_MAX: usize = 200;
 const LIST_MIN: usize = 20;
 /// ...once the lists of late had this many in all, beside...
 const LISTED_AT_ONCE: u32 = 65_536;
-/// ...so many a second. Full lists for 5,000 that come at once keep a seed of 50 Mbit/s from its share for twenty seconds.
+/// ...so many a second. Full lists for 5,000 that come at once keep a seed of 50 Mbit/s from its share for fifteen seconds.
 const LISTED_PER_SECOND: u32 = 4_096;
 const LISTED_PACE: Duration = Duration::from_nanos(1_000_000_000 / LISTED_PER_SECOND as u64);
 /// Beyond [`LIST_MAX`] members, so many are told of a newcomer (`wire.md`).
@@ -141,9 +141,16 @@ impl Register {
         let few = self.members.iter().filter(|(_, member)| member.told < FEW);
         let mut few: Vec<(LinkId, Member)> = few.map(|(link, member)| (link, *member)).collect();
         few.sort_unstable_by_key(|(link, _)| *link);
-        let lists =
-            few.into_iter().map(|(link, member)| (link, self.list_for(member.id, member.place.0, now)));
-        lists.filter(|(_, list)| !list.is_empty()).collect()
+        let mut lists = Vec::new();
+        for (link, member) in few {
+            let list = self.list_for(member.id, member.place.0, now);
+            if let Some(member) = self.members.get_mut(link) {
+                member.told = member.told.max(list.len());
+            }
+            lists.push((link, list));
+        }
+        lists.retain(|(_, list)| !list.is_empty());
+        lists
     }
 
     /// When `tick` is due.
@@ -185,7 +192,8 @@ impl Register {
             let address = Some(entry.address).filter(|address| address.id != id)?;
             seen_by(&self.own_hosts, address, viewer)
         });
-        self.listed = self.listed.max(now).after(LISTED_PACE * u32::try_from(list.len()).expect("a few"));
+        let listed = self.listed.max(now).after(LISTED_PACE * u32::try_from(list.len()).expect("a few"));
+        self.listed = listed.min(now.after(LISTED_PACE * LISTED_AT_ONCE));
         list
     }
 

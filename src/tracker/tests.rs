@@ -106,6 +106,24 @@ fn in_a_crowd_the_lists_become_short_for_a_while() {
 }
 
 #[test]
+fn however_many_come_and_go_the_lists_are_long_again_soon_after() {
+    let mut register = register();
+    for round in 0..100 {
+        (1..=500).for_each(|n| drop(join(&mut register, at(round), n, "10.0.0.1")));
+        (1..=500).for_each(|n| register.leave(at(round), LinkId(n), false));
+    }
+    assert_eq!(join(&mut register, at(101), 1001, "10.0.0.2").list.len(), LIST_MAX);
+}
+
+#[test]
+fn who_was_told_again_of_many_is_not_told_each_minute() {
+    let mut register = register();
+    (1..=1000).for_each(|n| drop(join(&mut register, at(0), n, "10.0.0.1")));
+    assert!(!register.tick(at(60)).is_empty(), "in the crowd the lists were short");
+    assert_eq!(register.tick(at(120)), []);
+}
+
+#[test]
 fn a_member_that_was_told_of_few_is_told_again_each_minute() {
     let mut register = register();
     join(&mut register, at(0), 1, "10.0.0.1");

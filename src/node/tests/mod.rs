@@ -24,19 +24,14 @@ fn truth(piece: u64) -> Digest {
 
 /// Eight pieces of one leaf each.
 fn metainfo() -> Arc<Metainfo> {
-    metainfo_of(LEAF_BYTES)
-}
-
-/// Eight pieces of so many bytes.
-fn metainfo_of(piece_bytes: u32) -> Arc<Metainfo> {
     let name = Name::new(b"share").expect("a name");
     let file = FileEntry {
         path: TreePath(vec![name.clone()]),
-        length: u64::from(PIECES * piece_bytes),
+        length: u64::from(PIECES * LEAF_BYTES),
         executable: false,
     };
     let hashes = (0..u64::from(PIECES)).map(truth).collect();
-    Arc::new(Metainfo::describe(&name, piece_bytes, true, vec![file], hashes, Vec::new()).expect("a share"))
+    Arc::new(Metainfo::describe(&name, LEAF_BYTES, true, vec![file], hashes, Vec::new()).expect("a share"))
 }
 
 struct Stage {
@@ -49,10 +44,7 @@ struct Stage {
 
 impl Stage {
     fn with(role: Role, start: Start) -> Stage {
-        Stage::of(metainfo(), role, start, None)
-    }
-
-    fn of(metainfo: Arc<Metainfo>, role: Role, start: Start, goal: Option<Goal>) -> Stage {
+        let metainfo = metainfo();
         let config = NodeConfig {
             id: OWN,
             port: 7070,
@@ -67,20 +59,13 @@ impl Stage {
         let mut stage =
             Stage { node: Node::new(config), now: Moment::START, metainfo, links: 0, out: Vec::new() };
         let endpoints = vec!["tracker.example:7070".parse().expect("an endpoint")];
-        let share = ShareConfig { share: stage.share(), start, endpoints, goal };
+        let share = ShareConfig { share: stage.share(), start, endpoints, goal: None };
         stage.node.add(stage.now, share, &mut stage.out);
         stage
     }
 
     fn seed() -> Stage {
         Stage::with(Role::Tracker, Start::Holding { metainfo: metainfo(), held: PieceSet::full(PIECES) })
-    }
-
-    /// A seed of eight pieces of so many bytes.
-    fn seed_of(piece_bytes: u32, goal: Option<Goal>) -> Stage {
-        let metainfo = metainfo_of(piece_bytes);
-        let start = Start::Holding { metainfo: metainfo.clone(), held: PieceSet::full(PIECES) };
-        Stage::of(metainfo, Role::Tracker, start, goal)
     }
 
     fn leecher() -> Stage {
