@@ -36,11 +36,11 @@ pub struct Standing {
     pub link: LinkId,
     /// Whether it wants something of ours; the others are never served.
     pub interested: bool,
-    /// What it deserves, as the one who chooses sees it: bytes of the last 20 s, or pieces that it lacks.
+    /// What it deserves, as the one who chooses sees it: bytes it gave of late, or less for each piece it holds.
     pub merit: i64,
     /// Bytes given to it since the beginning.
     pub given_bytes: u64,
-    /// Pieces it holds as far as is known.
+    /// Pieces it says to hold, and at least what it was given.
     pub pieces: u32,
 }
 

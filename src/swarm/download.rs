@@ -1,14 +1,19 @@
 //! What comes in: whom to ask for how much, what arrived, and what waits too long.
 
+use std::time::Duration;
+
 use crate::content::Block;
 use crate::ids::{Digest, LinkId};
 use crate::seam::Action;
 use crate::time::Moment;
 use crate::wire::{Message, NackReason};
 
-use super::picker::{Finish, Giver, Offer, Picker, Receipt};
+use super::picker::{Finish, Giver, Offer, Receipt};
 use super::session::{Answer, Session, Violation};
 use super::{Swarm, Turn, rate};
+
+/// So many of the longest queues are looked at for something to take over.
+const QUEUES_TRIED: usize = 4;
 
 impl Swarm {
     pub(super) fn unchoked_by(&mut self, link: LinkId, turn: &mut Turn<'_>) {
@@ -16,6 +21,7 @@ impl Swarm {
             session.it_chokes = false;
             self.givers.insert(link);
             self.ask(link, turn);
+            self.take_over_for(link, turn);
         }
     }
 
@@ -83,21 +89,15 @@ impl Swarm {
             requests.push(block);
         }
         requests.into_iter().for_each(|block| self.say(link, request(block), turn));
-        self.take_over_for(link, turn);
     }
 
     /// Once all that is missing is asked for, a peer that would be done sooner takes over what the slowest would send last:
     /// else the quick had nothing left to do, while the end waits in long queues.
-    fn take_over_for(&mut self, link: LinkId, turn: &mut Turn<'_>) {
-        while self.picker.as_ref().is_some_and(Picker::all_is_asked) {
+    pub(super) fn take_over_for(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        while rate::is_open(&mut turn.purse.down, turn.now) {
             let Some((slow, block)) = self.to_take_over(link, turn.now) else { return };
-            let Some(picker) = self.picker.as_mut().filter(|_| rate::is_open(&mut turn.purse.down, turn.now))
-            else {
-                return;
-            };
-            if !picker.hand_over(slow, link, block) {
-                return;
-            }
+            let Some(picker) = &mut self.picker else { return };
+            picker.hand_over(slow, link, block);
             self.sessions.get_mut(&slow).into_iter().for_each(|session| session.give_up(block));
             self.say(slow, cancel(block), turn);
             self.sessions.get_mut(&link).into_iter().for_each(|session| session.ask(turn.now, block));
@@ -106,16 +106,24 @@ impl Swarm {
         }
     }
 
-    /// What this peer may take over, and from whom: of the longest queue the end.
+    /// What this peer may take over, and from whom: the end of one of the longest queues.
     fn to_take_over(&self, link: LinkId, now: Moment) -> Option<(LinkId, Block)> {
+        let picker = self.picker.as_ref().filter(|picker| picker.all_is_asked())?;
         let quick = self.sessions.get(&link).filter(|quick| quick.we_want && !quick.is_snubbed)?;
         quick.appetite(now)?;
         let others = self.givers.iter().filter(|other| **other != link);
-        let queues = others.filter_map(|other| Some((self.sessions.get(other)?.queue(now), *other)));
-        let (_, slow) = queues.max().filter(|(queue, _)| *queue > quick.long_queue(now))?;
-        let block = self.sessions.get(&slow)?.asked_last()?;
-        let may_be_asked = quick.stock.known()?.contains(block.piece) && !quick.is_asked(block);
-        may_be_asked.then_some((slow, block))
+        let queue = |other: &LinkId| Some((self.sessions.get(other)?.queue(now), *other));
+        let mut queues: Vec<(Duration, LinkId)> =
+            others.filter_map(queue).filter(|(queue, _)| quick.is_quicker(0, *queue, now)).collect();
+        queues.sort_unstable_by(|one, other| other.cmp(one));
+        queues.into_iter().take(QUEUES_TRIED).find_map(|(queue, slow)| {
+            let block = self.sessions.get(&slow)?.asked_last()?;
+            let may_be_asked = quick.stock.known()?.contains(block.piece)
+                && !quick.is_asked(block)
+                && picker.is_asked_of(slow, block)
+                && quick.is_quicker(block.length, queue, now);
+            may_be_asked.then_some((slow, block))
+        })
     }
 
     /// Whether somebody would be asked now if the limit allowed it.
@@ -124,9 +132,10 @@ impl Swarm {
             && self.givers.iter().any(|link| self.sessions.get(link).is_some_and(|session| session.we_want))
     }
 
-    /// At the very end, an idle peer is asked for what others still owe.
+    /// At the very end, a quick peer takes over what the slow owe, and an idle one is asked for it too.
     pub(super) fn play_endgame(&mut self, turn: &mut Turn<'_>) {
         for link in self.givers.clone() {
+            self.take_over_for(link, turn);
             let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else {
                 return;
             };
@@ -186,6 +195,7 @@ impl Swarm {
             Receipt::Taken(others) => self.take(link, block, &others, turn),
         }
         self.ask(link, turn);
+        self.take_over_for(link, turn);
         Ok(())
     }
 

@@ -123,11 +123,7 @@ pub struct Swarm {
     given: BTreeMap<PieceIndex, LinkId>,
     /// To whom blocks are owed that the shell was not given yet.
     owing: BTreeSet<LinkId>,
-    /// Whose turn to be served it is, and how many bytes of it are left.
-    served: LinkId,
-    turn_bytes: u64,
-    /// Of whose blocks the shell has some in hand.
-    serving: BTreeSet<LinkId>,
+    served_last: LinkId,
     /// Who serves us.
     givers: BTreeSet<LinkId>,
     /// One piece for which each peer is wanted that has something for us.
@@ -176,9 +172,7 @@ impl Swarm {
             announcer: Announcer::default(),
             given: BTreeMap::new(),
             owing: BTreeSet::new(),
-            served: LinkId(0),
-            turn_bytes: 0,
-            serving: BTreeSet::new(),
+            served_last: LinkId(0),
             givers: BTreeSet::new(),
             reasons: BTreeSet::new(),
             guest_count: 0,

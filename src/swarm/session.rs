@@ -42,8 +42,6 @@ const WINDOW_MAX: u64 = 16 * 1024 * 1024;
 /// here, where news and answers pass it and a choke can still take it back.
 const SERVING: Duration = Duration::from_millis(150);
 const SERVING_BESIDE: u64 = LEAF_BYTES as u64;
-/// What the shell has in hand for a peer and did not move for so long is stuck.
-const STUCK: Duration = Duration::from_millis(500);
 const SERVING_BYTES_MAX: u64 = 2 * 1024 * 1024;
 const BLOCK_FIRST: u32 = 64 * 1024;
 /// What is under way with a peer takes about so long, beside the time of a single block on an idle line: long enough for
@@ -57,8 +55,8 @@ const UNDER_WAY_BESIDE: u64 = 64 * 1024;
 const UNDER_WAY_MAX: Duration = Duration::from_secs(2);
 /// A block is taken over where it would come so many times sooner, and so much: simulated with less, more is sent twice than
 /// is gained.
-const STEAL_RATIO: u32 = 2;
-const STEAL_GAIN: Duration = Duration::from_millis(300);
+const TAKE_OVER_RATIO: u32 = 2;
+const TAKE_OVER_GAIN: Duration = Duration::from_millis(300);
 /// A block is about this much of a second at the peer's speed.
 const BLOCKS_PER_SECOND: u64 = 16;
 
@@ -115,6 +113,8 @@ pub struct Remote {
 #[derive(Clone, Copy, Debug)]
 struct Ask {
     at: Moment,
+    /// The how-many-eth it was.
+    number: u64,
     /// False once we no longer wait for it: it still is owed an answer.
     awaited: bool,
 }
@@ -159,8 +159,6 @@ pub struct Session {
     pub owed: VecDeque<Block>,
     /// Blocks given to the shell and not yet reported sent, in bytes.
     pub serving_bytes: u64,
-    /// When the shell last was done with one of them, or was given one with nothing else in hand.
-    served: Moment,
     /// Payload received.
     pub down: Meter,
     /// Payload sent.
@@ -181,6 +179,7 @@ pub struct Session {
     pub is_snubbed: bool,
     guided_until: Moment,
     asked: BTreeMap<Block, Ask>,
+    asked_ever: u64,
     asked_bytes: u64,
     awaited_count: usize,
     delivered: Moment,
@@ -215,7 +214,6 @@ impl Session {
             it_wants: false,
             owed: VecDeque::new(),
             serving_bytes: 0,
-            served: now,
             down: Meter::default(),
             up: Meter::default(),
             suggested: VecDeque::new(),
@@ -227,6 +225,7 @@ impl Session {
             is_snubbed: false,
             guided_until: Moment::START,
             asked: BTreeMap::new(),
+            asked_ever: 0,
             asked_bytes: 0,
             awaited_count: 0,
             delivered: now,
@@ -288,7 +287,8 @@ impl Session {
         if self.awaited_count == 0 {
             self.delivered = now;
         }
-        self.asked.insert(block, Ask { at: now, awaited: true });
+        self.asked_ever += 1;
+        self.asked.insert(block, Ask { at: now, number: self.asked_ever, awaited: true });
         self.asked_bytes += u64::from(block.length);
         self.awaited_count += 1;
     }
@@ -380,24 +380,28 @@ impl Session {
         self.asked.iter().filter(|(_, ask)| ask.awaited).map(|(block, _)| *block).collect()
     }
 
-    /// How long it needs for what it is asked for, at its rate of late; nothing, where it never had time to show one.
+    /// How long it needs at its rate of late for what it is asked for; nothing, where it never had time to show a rate.
     pub fn queue(&self, now: Moment) -> Duration {
-        if self.down.total_bytes() == 0 {
-            return Duration::ZERO;
-        }
-        let rate = self.down.rate(now).max(u64::from(LEAF_BYTES));
-        Duration::from_millis(self.asked_bytes.saturating_mul(1_000) / rate)
+        if self.down.total_bytes() == 0 { Duration::ZERO } else { self.time_for(self.asked_bytes, now) }
     }
 
-    /// A queue of another peer that is longer than this is worth taking over from.
-    pub fn long_queue(&self, now: Moment) -> Duration {
-        self.queue(now) * STEAL_RATIO + self.service_least + STEAL_GAIN
+    /// Whether it would be done with a block of so many bytes, beside all it is asked for, so much sooner than a queue ends
+    /// that the block is worth taking over. Who never delivered may try one.
+    pub fn is_quicker(&self, bytes: u32, queue: Duration, now: Moment) -> bool {
+        let own = self.time_for(self.asked_bytes + u64::from(bytes), now);
+        let is_known = self.down.total_bytes() > 0 || self.is_idle();
+        is_known && own * TAKE_OVER_RATIO + self.service_least + TAKE_OVER_GAIN < queue
+    }
+
+    fn time_for(&self, bytes: u64, now: Moment) -> Duration {
+        let rate = self.down.rate(now).max(u64::from(LEAF_BYTES));
+        Duration::from_millis(bytes.saturating_mul(1_000) / rate)
     }
 
     /// What it was asked for last of all that we wait for.
     pub fn asked_last(&self) -> Option<Block> {
         let awaited = self.asked.iter().filter(|(_, ask)| ask.awaited);
-        awaited.max_by_key(|(block, ask)| (ask.at, **block)).map(|(block, _)| *block)
+        awaited.max_by_key(|(_, ask)| ask.number).map(|(block, _)| *block)
     }
 
     /// Whether it owes us something and let us wait too long: mean and four deviations of its usual time, within bounds.
@@ -423,27 +427,6 @@ impl Session {
         if is_of_use {
             self.guided_until = now.after(GUIDANCE);
         }
-    }
-
-    /// The shell is given a block for it.
-    pub fn hand_over(&mut self, now: Moment, block: Block) {
-        if self.serving_bytes == 0 {
-            self.served = now;
-        }
-        self.serving_bytes += u64::from(block.length);
-        self.said = now;
-    }
-
-    /// The shell is done with a block for it.
-    pub fn handed_over(&mut self, now: Moment, block: Block) {
-        self.serving_bytes = self.serving_bytes.saturating_sub(u64::from(block.length));
-        self.served = now;
-        self.said = now;
-    }
-
-    /// Whether the shell has something in hand for it, and none of it left for a while.
-    pub fn is_stuck(&self, now: Moment) -> bool {
-        self.serving_bytes > 0 && now.since(self.served) >= STUCK
     }
 
     /// How many bytes the shell may have in hand for it: little, since what is said to it waits behind them.

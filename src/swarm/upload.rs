@@ -1,7 +1,6 @@
 //! What goes out: who is unchoked, what is owed to whom, and in which order it is served.
 
 use std::ops::Bound;
-use std::time::Duration;
 
 use crate::content::Block;
 use crate::ids::LinkId;
@@ -12,15 +11,12 @@ use crate::wire::{Goal, Message, NackReason};
 use super::choker::{Changes, Standing, TEAM_UNCHOKED_MAX, Terms, UNCHOKED_MAX};
 use super::download::numbers;
 use super::meeting::LEAVES_MAX;
-use super::session::{OWED_MAX, Session, Violation, within};
+use super::session::{OWED_MAX, Session, Violation};
 use super::suggesting::open_count;
 use super::{Suggester, Swarm, Turn, rate};
 
 /// Suggestions reach as far ahead as this part of a second at the peer's rate: what it takes to hear and to be asked.
 const AHEAD: u64 = 2;
-/// Of all that is owed, the shell has in hand what leaves in so long, and so many bytes beside.
-const SERVING: Duration = Duration::from_millis(200);
-const SERVING_FIRST: u64 = 128 * 1024;
 /// Pieces whose last receiver is remembered.
 const GIVEN_MAX: usize = 4096;
 
@@ -50,7 +46,8 @@ impl Swarm {
             partners.map(|(link, session)| standing(*link, session, worth, piece_bytes, turn.now)).collect();
         let terms = Terms {
             deserving_max: self.deserving_max(),
-            turn_bytes: 2 * self.piece_bytes(),
+            // One to trade with, and one for what crosses on the way.
+            turn_bytes: 2 * piece_bytes,
             behind_first: self.is_team(),
         };
         let Changes { choke, unchoke } = self.choker.review(turn.now, &standings, terms, &mut self.chance);
@@ -219,61 +216,29 @@ impl Swarm {
         Ok(())
     }
 
-    /// Gives the shell what is owed, a turn to each peer, as far as pipes and limit allow. Whose turn it is gets all that
-    /// its pipe takes, and what is left over goes to those who follow.
+    /// Gives the shell what is owed, one block a peer in turn, as far as pipes and limit allow.
     pub(super) fn serve(&mut self, turn: &mut Turn<'_>) {
-        while rate::is_open(&mut turn.purse.up, turn.now) && self.has_room_to_serve(turn.now) {
+        while rate::is_open(&mut turn.purse.up, turn.now) {
             let Some(link) = self.next_served(turn.now) else { break };
+            self.served_last = link;
             let Some(session) = self.sessions.get_mut(&link) else { break };
             let Some(block) = session.owed.pop_front() else { break };
             if session.owed.is_empty() {
                 self.owing.remove(&link);
             }
-            session.hand_over(turn.now, block);
-            self.serving.insert(link);
-            self.pass_turn(link, block);
+            session.serving_bytes += u64::from(block.length);
+            session.said = turn.now;
             rate::spend(&mut turn.purse.up, block.length);
             turn.out.push(Action::SendBlock { link, share: self.share, block });
         }
     }
 
-    /// Whether the shell should have more in hand of all that is owed: too much would be spread over many, of whom none had
-    /// soon something to pass on. What is stuck does not count, else a few who read nothing would stop all.
-    fn has_room_to_serve(&self, now: Moment) -> bool {
-        let serving = self.serving.iter().filter_map(|link| self.sessions.get(link));
-        let in_hand: u64 = serving.filter(|session| !session.is_stuck(now)).map(|s| s.serving_bytes).sum();
-        in_hand < SERVING_FIRST + within(SERVING, self.totals.sent.rate(now))
-    }
-
-    /// `link` was given `block`: the turn goes on to the next one once it had its bytes, or nothing more is owed in it.
-    fn pass_turn(&mut self, link: LinkId, block: Block) {
-        if link == self.served {
-            self.turn_bytes = self.turn_bytes.saturating_sub(u64::from(block.length));
-        }
-        if self.turn_bytes == 0 || !self.owing.contains(&self.served) {
-            let next = self.owing_from(Bound::Excluded(self.served)).next();
-            self.served = next.unwrap_or(link);
-            self.turn_bytes = self.turn_length();
-        }
-    }
-
-    /// A piece, so that whoever is served soon holds one to pass on. But a seed whose team waits for each of its pieces gives
-    /// all of them some, a block at a time: simulated with 50 peers at 50 Mbit/s, turns of a piece end later by a thirtieth.
-    fn turn_length(&self) -> u64 {
-        if self.is_team() && self.is_seed() { 0 } else { self.piece_bytes() }
-    }
-
-    /// To whom something is owed, beginning at a place and ending there.
-    fn owing_from(&self, from: Bound<LinkId>) -> impl Iterator<Item = LinkId> + '_ {
-        let earlier = self.owing.range(..=self.served);
-        self.owing.range((from, Bound::Unbounded)).chain(earlier).copied()
-    }
-
-    /// Who is served next: whose turn it is, or who follows, if the pipe has room.
+    /// Whose turn it is of those whose pipe has room.
     fn next_served(&self, now: Moment) -> Option<LinkId> {
         let has_room =
-            |link: &LinkId| self.sessions.get(link).is_some_and(|s| s.serving_bytes < s.serving_max(now));
-        self.owing_from(Bound::Included(self.served)).find(has_room)
+            |link: &&LinkId| self.sessions.get(link).is_some_and(|s| s.serving_bytes < s.serving_max(now));
+        let later = self.owing.range((Bound::Excluded(self.served_last), Bound::Unbounded));
+        later.chain(self.owing.range(..=self.served_last)).find(has_room).copied()
     }
 
     /// Whether somebody is owed something, for whom the limit may open or the pipe have room.
@@ -285,10 +250,8 @@ impl Swarm {
     pub fn served(&mut self, link: LinkId, block: Block, sent: bool, turn: &mut Turn<'_>) {
         let Some(session) = self.sessions.get_mut(&link) else { return };
         let bytes = u64::from(block.length);
-        session.handed_over(turn.now, block);
-        if session.serving_bytes == 0 {
-            self.serving.remove(&link);
-        }
+        session.serving_bytes = session.serving_bytes.saturating_sub(bytes);
+        session.said = turn.now;
         if sent {
             session.up.add(turn.now, bytes);
             self.totals.sent.add(turn.now, bytes);

@@ -160,6 +160,28 @@ fn at_the_end_the_quick_take_over_what_the_slow_would_send_last() {
 }
 
 #[test]
+fn what_was_taken_over_is_not_passed_on_from_one_idle_peer_to_the_next() {
+    let mut stage = Stage::leecher();
+    let (slow, out) = stage.server(1);
+    let pieces = asked(&out, slow);
+    stage.pass(Duration::from_secs(4));
+    stage.delivers(slow, pieces[0], truth(pieces[0]));
+    stage.pass(Duration::from_secs(2));
+    let mut cancelled = BTreeMap::<u64, usize>::new();
+    let mut links = vec![slow];
+    for n in 2..7 {
+        let (idle, mut out) = stage.server(n);
+        links.push(idle);
+        out.extend(stage.pass(Duration::from_millis(500)));
+        for message in links.iter().flat_map(|link| said(&out, *link)) {
+            let Message::Cancel { piece, .. } = message else { continue };
+            *cancelled.entry(*piece).or_default() += 1;
+        }
+    }
+    assert!(!cancelled.is_empty() && cancelled.values().all(|times| *times == 1), "{cancelled:?}");
+}
+
+#[test]
 fn a_share_known_by_its_link_alone_is_described_by_a_peer_and_lies_are_passed_over() {
     let mut stage = Stage::with(Role::Peer, Start::Linked);
     let liar = stage.guest(1);

@@ -87,7 +87,7 @@ impl Assembly {
 
     /// The block with the fewest askers that `link` is not asked for, at most `askers_max` (endgame).
     pub fn least_asked(&self, link: LinkId, askers_max: usize) -> Option<(usize, Block)> {
-        let askers = |block: Block| self.asks.iter().filter(|(_, other)| *other == block).count();
+        let askers = |block: Block| self.askers(block).count();
         let mine = |block: Block| self.asks.contains(&(link, block));
         let candidates = self.asks.iter().map(|(_, block)| *block).filter(|block| !mine(*block));
         candidates.map(|block| (askers(block), block)).filter(|(n, _)| *n < askers_max).min()
@@ -98,16 +98,9 @@ impl Assembly {
         self.asks.push((link, block));
     }
 
-    /// `to` is asked for `block` instead of `from`, if nobody else is.
-    pub fn hand_over(&mut self, from: LinkId, to: LinkId, block: Block) -> bool {
-        let mut asks = self.asks.iter_mut().filter(|(_, other)| *other == block);
-        match (asks.next(), asks.next()) {
-            (Some((asked, _)), None) if *asked == from => {
-                *asked = to;
-                true
-            }
-            _ => false,
-        }
+    /// Who is asked for just this block.
+    pub fn askers(&self, block: Block) -> impl Iterator<Item = LinkId> + '_ {
+        self.asks.iter().filter(move |(_, other)| *other == block).map(|(link, _)| *link)
     }
 
     /// `link` is no longer asked for `block`; its leaves are free unless somebody else is asked.

@@ -371,9 +371,17 @@ impl Picker {
         self.rarity.open_count() == 0 && self.free.is_empty() && !self.begun.is_empty()
     }
 
-    /// `to` is asked for `block` instead of `from`; not where somebody else is asked for it too.
-    pub fn hand_over(&mut self, from: LinkId, to: LinkId, block: Block) -> bool {
-        self.begun.get_mut(&block.piece).is_some_and(|assembly| assembly.hand_over(from, to, block))
+    /// Whether this block is asked of `link`, and of nobody else.
+    pub fn is_asked_of(&self, link: LinkId, block: Block) -> bool {
+        self.begun.get(&block.piece).is_some_and(|assembly| assembly.askers(block).eq([link]))
+    }
+
+    /// `to` is asked for `block` instead of `from`.
+    pub fn hand_over(&mut self, from: LinkId, to: LinkId, block: Block) {
+        if let Some(assembly) = self.begun.get_mut(&block.piece) {
+            assembly.ask_again(to, block);
+            assembly.release(from, block);
+        }
     }
 
     fn take(&mut self, link: LinkId, piece: PieceIndex, bytes: u32) -> Option<Block> {
