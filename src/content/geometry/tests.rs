@@ -82,17 +82,17 @@ fn lengths_past_the_limits_are_refused() {
 }
 
 #[test]
-fn content_of_any_size_gets_about_a_thousand_to_two_thousand_pieces() {
-    for (total, bytes) in [(0, LEAF), (1, LEAF), (2000 * LEAF, LEAF), (2000 * LEAF + 1, 2 * LEAF)] {
-        assert_eq!(u64::from(Geometry::chosen_piece_bytes(total)), bytes);
+fn content_of_four_times_the_size_gets_twice_the_pieces_of_twice_the_length() {
+    for (total, bytes) in [(0, LEAF), (1, LEAF), (8 << 20, LEAF), ((8 << 20) + 4096, 2 * LEAF)] {
+        assert_eq!(u64::from(Geometry::chosen_piece_bytes(total)), bytes, "{total}");
     }
-    assert_eq!(Geometry::chosen_piece_bytes(1 << 30), 1 << 20);
-    assert_eq!(Geometry::chosen_piece_bytes(100 << 30), PIECE_BYTES_MAX);
+    for (shift, leaves, pieces) in [(26, 4, 1 << 10), (28, 8, 1 << 11), (30, 16, 1 << 12), (36, 128, 1 << 15)]
+    {
+        assert_eq!(u64::from(Geometry::chosen_piece_bytes(1 << shift)), leaves * LEAF);
+        assert_eq!((1u64 << shift) / (leaves * LEAF), pieces);
+    }
+    assert_eq!(Geometry::chosen_piece_bytes(1 << 44), PIECE_BYTES_MAX);
     assert_eq!(Geometry::chosen_piece_bytes(u64::MAX), PIECE_BYTES_MAX);
-    for shift in 25..34 {
-        let pieces = (1u64 << shift).div_ceil(u64::from(Geometry::chosen_piece_bytes(1 << shift)));
-        assert!((1000..=2000).contains(&pieces), "{pieces} pieces of 2^{shift} bytes");
-    }
 }
 
 #[test]
