@@ -149,7 +149,9 @@ impl Geometry {
     /// The piece length we choose for content of this many bytes: of 64 MiB 64 KiB, of 1 GiB 256 KiB, of 64 GiB 2 MiB.
     pub fn chosen_piece_bytes(total_bytes: u64) -> u32 {
         let (bytes, pieces) = PIECES_AIMED_AT;
-        let square = (bytes / pieces) * (bytes / pieces) / bytes * total_bytes.min(TOTAL_BYTES_MAX / 64);
+        // Of the length, by byte of content.
+        let square = (bytes / pieces).pow(2) / bytes;
+        let square = total_bytes.min(TOTAL_BYTES_MAX / square) * square;
         // Half of it, and then up: the nearest power of two.
         let bytes = (square / 2).isqrt().next_power_of_two();
         u32::try_from(bytes).unwrap_or(PIECE_BYTES_MAX).clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX)

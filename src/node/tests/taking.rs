@@ -135,14 +135,20 @@ fn what_a_silent_peer_owes_is_asked_of_another() {
     assert!(!asked(&out, other).is_empty());
 }
 
-#[test]
-fn at_the_end_the_quick_take_over_what_the_slow_would_send_last() {
+/// A peer that was asked for these pieces, of which it sent the first after four seconds and none in the two since.
+fn waiting_for_a_slow_peer() -> (Stage, LinkId, Vec<u64>) {
     let mut stage = Stage::leecher();
     let (slow, out) = stage.server(1);
     let pieces = asked(&out, slow);
     stage.pass(Duration::from_secs(4));
     stage.delivers(slow, pieces[0], truth(pieces[0]));
     stage.pass(Duration::from_secs(2));
+    (stage, slow, pieces)
+}
+
+#[test]
+fn at_the_end_the_quick_take_over_what_the_slow_would_send_last() {
+    let (mut stage, slow, pieces) = waiting_for_a_slow_peer();
     let (quick, out) = stage.server(2);
     let taken = asked(&out, quick);
     assert!(!taken.is_empty() && taken.len() < 7, "{taken:?}");
@@ -161,12 +167,7 @@ fn at_the_end_the_quick_take_over_what_the_slow_would_send_last() {
 
 #[test]
 fn what_was_taken_over_is_not_passed_on_from_one_idle_peer_to_the_next() {
-    let mut stage = Stage::leecher();
-    let (slow, out) = stage.server(1);
-    let pieces = asked(&out, slow);
-    stage.pass(Duration::from_secs(4));
-    stage.delivers(slow, pieces[0], truth(pieces[0]));
-    stage.pass(Duration::from_secs(2));
+    let (mut stage, slow, _) = waiting_for_a_slow_peer();
     let mut cancelled = BTreeMap::<u64, usize>::new();
     let mut links = vec![slow];
     for n in 2..7 {

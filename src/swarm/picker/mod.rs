@@ -357,7 +357,7 @@ impl Picker {
     /// A block that somebody else owes already, for an idle peer at the very end. Strict: only once every remaining
     /// block is asked for is one asked for twice. It counts as asked of `link` too.
     pub fn endgame(&mut self, link: LinkId, stock: &PieceSet) -> Option<Block> {
-        if self.rarity.open_count() > 0 || !self.free.is_empty() {
+        if !self.all_is_asked() {
             return None;
         }
         let candidates = self.begun.iter().filter(|(piece, _)| stock.contains(**piece));
