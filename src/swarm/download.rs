@@ -9,7 +9,8 @@ use crate::time::Moment;
 use crate::wire::{Message, NackReason};
 
 use super::picker::{Finish, Giver, Offer, Receipt};
-use super::session::{Answer, Session, Violation};
+use super::pipe::Answer;
+use super::session::{Session, Violation};
 use super::{Swarm, Turn, rate};
 
 /// So many of the longest queues are looked at for something to take over.
@@ -35,8 +36,8 @@ impl Swarm {
 
     fn give_up_all(&mut self, link: LinkId) {
         let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else { return };
-        for block in session.awaited() {
-            session.give_up(block);
+        for block in session.pipe.awaited() {
+            session.pipe.give_up(block);
             picker.release(link, block);
         }
     }
@@ -71,7 +72,7 @@ impl Swarm {
         let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else { return };
         let mut requests = Vec::new();
         while let Some(bytes) = session.appetite(turn.now) {
-            let is_guided = session.guides(turn.now) && !session.is_idle();
+            let is_guided = session.guides(turn.now) && !session.pipe.is_idle();
             let Session { stock, suggested, .. } = session;
             let Some(stock) = stock.known() else { break };
             if !session.we_want || !rate::is_open(&mut turn.purse.down, turn.now) {
@@ -80,11 +81,11 @@ impl Swarm {
             let mut view = Offer { link, stock, suggested, is_guided };
             let Some(block) = picker.next(&mut view, bytes, link_count, &mut self.chance) else { break };
             // A block that it still owes an answer for cannot be told apart from a second one: not now.
-            if session.is_asked(block) {
+            if session.pipe.is_asked(block) {
                 picker.release(link, block);
                 break;
             }
-            session.ask(turn.now, block);
+            session.pipe.ask(turn.now, block);
             rate::spend(&mut turn.purse.down, block.length);
             requests.push(block);
         }
@@ -98,9 +99,9 @@ impl Swarm {
             let Some((slow, block)) = self.to_take_over(link, turn.now) else { return };
             let Some(picker) = &mut self.picker else { return };
             picker.hand_over(slow, link, block);
-            self.sessions.get_mut(&slow).into_iter().for_each(|session| session.give_up(block));
+            self.sessions.get_mut(&slow).into_iter().for_each(|session| session.pipe.give_up(block));
             self.say(slow, cancel(block), turn);
-            self.sessions.get_mut(&link).into_iter().for_each(|session| session.ask(turn.now, block));
+            self.sessions.get_mut(&link).into_iter().for_each(|session| session.pipe.ask(turn.now, block));
             rate::spend(&mut turn.purse.down, block.length);
             self.say(link, request(block), turn);
         }
@@ -109,19 +110,19 @@ impl Swarm {
     /// What this peer may take over, and from whom: the end of one of the longest queues.
     fn to_take_over(&self, link: LinkId, now: Moment) -> Option<(LinkId, Block)> {
         let picker = self.picker.as_ref().filter(|picker| picker.all_is_asked())?;
-        let quick = self.sessions.get(&link).filter(|quick| quick.we_want && !quick.is_snubbed)?;
+        let quick = self.sessions.get(&link).filter(|quick| quick.we_want && !quick.pipe.is_snubbed)?;
         quick.appetite(now)?;
         let others = self.givers.iter().filter(|other| **other != link);
-        let queue = |other: &LinkId| Some((self.sessions.get(other)?.queue(now), *other));
+        let queue = |other: &LinkId| Some((self.sessions.get(other)?.pipe.queue(now), *other));
         let mut queues: Vec<(Duration, LinkId)> =
-            others.filter_map(queue).filter(|(queue, _)| quick.is_quicker(0, *queue, now)).collect();
+            others.filter_map(queue).filter(|(queue, _)| quick.pipe.is_quicker(0, *queue, now)).collect();
         queues.sort_unstable_by(|one, other| other.cmp(one));
         queues.into_iter().take(QUEUES_TRIED).find_map(|(queue, slow)| {
-            let block = self.sessions.get(&slow)?.asked_last()?;
+            let block = self.sessions.get(&slow)?.pipe.asked_last()?;
             let may_be_asked = quick.stock.known()?.contains(block.piece)
-                && !quick.is_asked(block)
+                && !quick.pipe.is_asked(block)
                 && picker.is_asked_of(slow, block)
-                && quick.is_quicker(block.length, queue, now);
+                && quick.pipe.is_quicker(block.length, queue, now);
             may_be_asked.then_some((slow, block))
         })
     }
@@ -140,14 +141,14 @@ impl Swarm {
                 return;
             };
             let is_idle =
-                session.we_want && session.awaited().is_empty() && session.appetite(turn.now).is_some();
+                session.we_want && session.pipe.awaited().is_empty() && session.appetite(turn.now).is_some();
             let Some(stock) = session.stock.known().filter(|_| is_idle) else { continue };
             let Some(block) = picker.endgame(link, stock) else { continue };
-            if session.is_asked(block) {
+            if session.pipe.is_asked(block) {
                 picker.release(link, block);
                 continue;
             }
-            session.ask(turn.now, block);
+            session.pipe.ask(turn.now, block);
             rate::spend(&mut turn.purse.down, block.length);
             self.say(link, request(block), turn);
         }
@@ -156,9 +157,9 @@ impl Swarm {
     /// A peer that owes us everything for too long: its blocks go elsewhere, and it is asked for one at a time.
     pub(super) fn snub_if_overdue(&mut self, link: LinkId, turn: &mut Turn<'_>) {
         let Some(session) = self.sessions.get_mut(&link) else { return };
-        if session.is_overdue(turn.now) {
-            session.is_snubbed = true;
-            let blocks = session.awaited();
+        if session.pipe.is_overdue(turn.now) {
+            session.pipe.is_snubbed = true;
+            let blocks = session.pipe.awaited();
             self.give_up_all(link);
             blocks.into_iter().for_each(|block| self.say(link, cancel(block), turn));
         }
@@ -178,12 +179,12 @@ impl Swarm {
         };
         let block = metainfo.geometry().block(piece, start, length)?;
         self.totals.received.add(turn.now, length);
-        if !session.is_asked(block) {
+        if !session.pipe.is_asked(block) {
             self.totals.wasted_bytes += length;
             return session.unasked();
         }
-        session.delivered(turn.now, block);
-        let receipt = match session.answered(block) {
+        session.pipe.delivered(turn.now, block);
+        let receipt = match session.pipe.answered(block) {
             Answer::Awaited => picker.receive(giver(link, session), block, digests),
             Answer::Late | Answer::Unasked => Receipt::Wasted,
         };
@@ -207,7 +208,7 @@ impl Swarm {
         turn.out.push(Action::Write { share: self.share, block });
         for other in others {
             if let Some(session) = self.sessions.get_mut(other) {
-                session.give_up(block);
+                session.pipe.give_up(block);
                 self.say(*other, cancel(block), turn);
                 self.ask(*other, turn);
             }
@@ -228,7 +229,7 @@ impl Swarm {
         };
         let block = metainfo.geometry().block(piece, start, length)?;
         let mut is_news = false;
-        match session.answered(block) {
+        match session.pipe.answered(block) {
             Answer::Awaited => {
                 picker.release(link, block);
                 is_news = true;
@@ -248,7 +249,7 @@ impl Swarm {
             // Once it unchokes, or if we ceased to wait, there is nothing to wait out.
             NackReason::Choked if session.it_chokes || !is_news => {}
             NackReason::Cancelled if !is_news => {}
-            _ => session.refused(turn.now),
+            _ => session.pipe.refused(turn.now),
         }
         if is_news {
             self.ask_everyone(turn);

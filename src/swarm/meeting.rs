@@ -153,7 +153,7 @@ impl Swarm {
                 .iter()
                 .flat_map(|stock| stock.iter())
                 .for_each(|piece| picker.lost_holder(piece));
-            session.awaited().into_iter().for_each(|block| picker.release(link, block));
+            session.pipe.awaited().into_iter().for_each(|block| picker.release(link, block));
         }
         if let Some(suggester) = &mut self.suggester {
             session

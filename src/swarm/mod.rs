@@ -12,6 +12,7 @@ mod download;
 mod holdings;
 mod meeting;
 mod picker;
+mod pipe;
 mod rate;
 mod session;
 mod stock;

@@ -162,6 +162,12 @@ pub fn spend(limit: &mut Option<Bucket>, bytes: u32) {
     }
 }
 
+/// Bytes that pass in `span` at `rate` bytes a second.
+pub fn within(span: Duration, rate: u64) -> u64 {
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    rate.saturating_mul(millis) / 1_000
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -324,7 +324,7 @@ fn standing(link: LinkId, session: &Session, worth: Worth, piece_bytes: u64, now
     let given = given_bytes.checked_div(piece_bytes).and_then(|given| u32::try_from(given).ok());
     let pieces = session.stock.known().map_or(0, |stock| stock.count()).max(given.unwrap_or(0));
     let merit = match worth {
-        Worth::Gave => i64::try_from(session.down.recent_bytes(now)).unwrap_or(i64::MAX),
+        Worth::Gave => i64::try_from(session.pipe.down.recent_bytes(now)).unwrap_or(i64::MAX),
         Worth::Lacks => -i64::from(pieces),
         Worth::Same => 0,
     };

@@ -38,9 +38,9 @@ fn peer(session: &Session, now: Moment) -> PeerView {
         agent: session.remote.agent.clone(),
         is_tracker: session.remote.is_tracker,
         pieces: session.stock.known().map_or(0, |stock| stock.count()),
-        down_rate: session.down.rate(now),
+        down_rate: session.pipe.down.rate(now),
         up_rate: session.up.rate(now),
-        received_bytes: session.down.total_bytes(),
+        received_bytes: session.pipe.down.total_bytes(),
         sent_bytes: session.up.total_bytes(),
     }
 }
