@@ -93,16 +93,15 @@ impl Swarm {
     }
 
     /// Once all that is missing is asked for, a peer that would be done sooner takes over what the slowest would send last:
-    /// else the quick had nothing left to do, while the end waits in long queues.
+    /// else the quick had nothing left to do, while the end waits in long queues. The limit counted the block when the slow one
+    /// was asked for it.
     pub(super) fn take_over_for(&mut self, link: LinkId, turn: &mut Turn<'_>) {
-        while rate::is_open(&mut turn.purse.down, turn.now) {
-            let Some((slow, block)) = self.to_take_over(link, turn.now) else { return };
+        while let Some((slow, block)) = self.to_take_over(link, turn.now) {
             let Some(picker) = &mut self.picker else { return };
             picker.hand_over(slow, link, block);
             self.sessions.get_mut(&slow).into_iter().for_each(|session| session.pipe.give_up(block));
             self.say(slow, cancel(block), turn);
             self.sessions.get_mut(&link).into_iter().for_each(|session| session.pipe.ask(turn.now, block));
-            rate::spend(&mut turn.purse.down, block.length);
             self.say(link, request(block), turn);
         }
     }

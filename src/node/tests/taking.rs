@@ -166,6 +166,21 @@ fn at_the_end_the_quick_take_over_what_the_slow_would_send_last() {
 }
 
 #[test]
+fn what_is_taken_over_counts_once_against_the_limit() {
+    let mut stage = Stage::leecher();
+    stage.node.purse.down = Some(Bucket::new(u64::from(4 * LEAF_BYTES)));
+    let (slow, mut out) = stage.server(1);
+    out.extend(stage.pass(Duration::from_secs(4)));
+    let pieces = asked(&out, slow);
+    assert_eq!(pieces.len(), 8);
+    stage.delivers(slow, pieces[0], truth(pieces[0]));
+    stage.pass(Duration::from_secs(2));
+    assert_eq!(asked(&stage.server(2).1, LinkId(2)).len(), 1);
+    let opens = stage.node.purse.down.as_ref().and_then(Bucket::opens);
+    assert_eq!(opens, None, "it was counted when the slow one was asked");
+}
+
+#[test]
 fn what_was_taken_over_is_not_passed_on_from_one_idle_peer_to_the_next() {
     let (mut stage, slow, _) = waiting_for_a_slow_peer();
     let mut cancelled = BTreeMap::<u64, usize>::new();
