@@ -8,7 +8,7 @@ use crate::seam::Action;
 use crate::time::Moment;
 use crate::wire::{Goal, Message, NackReason};
 
-use super::choker::{Changes, Standing, TEAM_UNCHOKED_MAX, Terms, UNCHOKED_MAX};
+use super::choker::{Changes, SEED_UNCHOKED_MAX, Standing, TEAM_UNCHOKED_MAX, Terms, UNCHOKED_MAX};
 use super::download::numbers;
 use super::meeting::LEAVES_MAX;
 use super::session::{OWED_MAX, Session, Violation};
@@ -69,7 +69,11 @@ impl Swarm {
     }
 
     fn deserving_max(&self) -> usize {
-        if self.is_team() { TEAM_UNCHOKED_MAX } else { UNCHOKED_MAX }
+        match self.worth() {
+            Worth::Same => TEAM_UNCHOKED_MAX,
+            Worth::Lacks => SEED_UNCHOKED_MAX,
+            Worth::Gave => UNCHOKED_MAX,
+        }
     }
 
     /// Of a whole piece; nothing before the metainfo is known.

@@ -12,6 +12,31 @@ fn only_the_interested_are_unchoked_and_at_once() {
     assert_eq!(said(&out, link), [&Message::Choke]);
 }
 
+/// How many of so many guests who come and are interested are served.
+fn served_of(stage: &mut Stage, guests: std::ops::RangeInclusive<u8>) -> usize {
+    let mut served = 0;
+    for n in guests {
+        let link = stage.guest(n);
+        let out = stage.says(link, Message::Interested);
+        served += said(&out, link).iter().filter(|message| ***message == Message::Unchoke).count();
+    }
+    served
+}
+
+#[test]
+fn a_seed_serves_eight_and_one_by_chance() {
+    assert_eq!(served_of(&mut Stage::seed(), 1..=20), 9);
+}
+
+#[test]
+fn who_still_lacks_something_serves_four_and_one_by_chance() {
+    let mut stage = Stage::leecher();
+    let (giver, out) = stage.server(1);
+    let piece = asked(&out, giver)[0];
+    stage.delivers(giver, piece, truth(piece));
+    assert_eq!(served_of(&mut stage, 2..=20), 5);
+}
+
 #[test]
 fn a_seed_suggests_to_each_unchoked_peer_what_it_has_given_out_least() {
     let mut stage = Stage::seed();

@@ -15,7 +15,7 @@ fn truth() -> Truth {
     Truth::new(32 * 1024, &[4 * LEAF], &mut Chance::new(1))
 }
 
-/// Machine 0, seeding, with `links` links on which REGISTRO and ESTOQUE were said.
+/// Machine 0, with a piece to give, with `links` links on which REGISTRO and ESTOQUE were said.
 fn seed(truth: &Truth, links: u64) -> Checker {
     let mut checker = Checker::default();
     checker.join(false, None);
@@ -70,6 +70,14 @@ fn request(piece: u64) -> Message {
 fn a_sixth_unchoked_peer_is_seen() {
     let mut checker = seed(&truth(), 6);
     (1..=6).for_each(|link| unchoke(&mut checker, link));
+}
+
+#[test]
+#[should_panic(expected = "unchokes 10 at once")]
+fn a_tenth_unchoked_by_a_seed_is_seen() {
+    let mut checker = seed(&truth(), 10);
+    checker.stocked(0, truth().share(), &truth().set(|_| true), &truth().set(|_| true));
+    (1..=10).for_each(|link| unchoke(&mut checker, link));
 }
 
 #[test]
