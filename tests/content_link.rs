@@ -40,6 +40,11 @@ fn what_others_add_is_ignored() {
     assert_eq!(read(&format!("magnet:?x.pe=a:1&xt=urn:btih:abc&xt=urn:btmh:1220{ID}")), plain);
     assert_eq!(read(&link("&x.pe=a%3A1&x.pe=a:1\n")), plain, "an endpoint counts once");
     assert_eq!(read(&format!("  magnet:?xt=urn%3Abtmh%3A1220{ID}&x.pe=a:1\r\n")), plain);
+    assert_eq!(
+        read(&link("&x.pe=a:1").replace("magnet", "Magnet")),
+        plain,
+        "a scheme has no case (RFC 3986)"
+    );
     assert_eq!(read(&link("&dn=a+b%&dn=second")).name.as_deref(), Some(&b"a+b%"[..]));
 }
 

@@ -60,7 +60,7 @@ pub async fn verify(verify: Verify, talk: &Talk, stop: CancellationToken) -> Res
     verdict.faults.iter().for_each(|fault| tell_fault(fault, talk));
     let (files, bytes, bad_files) = (verdict.files, verdict.bytes, verdict.faults.len());
     talk.event(&Event::Verified { files, bytes, bad_files });
-    let counts = format!("{}, {bytes} bytes", human::counted(files as u64, "file"));
+    let counts = format!("{}, {}", human::counted(files as u64, "file"), human::counted(bytes, "byte"));
     if bad_files == 0 {
         talk.result(&format!("{counts}: all right"));
         return Ok(Exit::Done);
@@ -99,7 +99,7 @@ fn describe(metainfo: &Metainfo, talk: &Talk) {
     talk.result(&format!("id      {}", metainfo.share()));
     talk.result(&format!("name    {}", metainfo.name()));
     let exact = geometry.total_bytes();
-    talk.result(&format!("size    {exact} bytes ({})", human::bytes(exact)));
+    talk.result(&format!("size    {} ({})", human::counted(exact, "byte"), human::bytes(exact)));
     talk.result(&format!("files   {}", geometry.file_count()));
     let piece = human::bytes(geometry.piece_bytes().into());
     talk.result(&format!("pieces  {} of {piece}", geometry.piece_count()));

@@ -57,7 +57,9 @@ impl FromStr for Link {
         if text.len() > LINK_BYTES_MAX {
             return Err(BadLink(format!("a link of {} bytes: it may have {LINK_BYTES_MAX}", text.len())));
         }
-        let Some(query) = text.strip_prefix(SCHEME) else {
+        let Some((_, query)) =
+            text.split_at_checked(SCHEME.len()).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME))
+        else {
             return Err(incomplete("a link begins with 'magnet:?'"));
         };
         let mut found = Found::default();
