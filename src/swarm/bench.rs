@@ -92,7 +92,7 @@ impl Choosing {
     }
 
     fn review(&mut self) -> usize {
-        let terms = Terms { deserving_max: UNCHOKED_MAX, turn_bytes: 1 << 20, behind_first: false };
+        let terms = Terms { deserving_max: UNCHOKED_MAX, turn_bytes: 1 << 20 };
         let changes = self.choker.review(self.now, &self.standings, terms, &mut self.chance);
         changes.choke.len() + changes.unchoke.len()
     }

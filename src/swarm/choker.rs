@@ -31,8 +31,6 @@ pub const OPTIMISTIC_TURN: (Duration, Duration) = (Duration::from_secs(1), Durat
 /// has little to trade with, as BEP 3's newcomers, for whom there are three lots. Simulated with 50 peers at 50 Mbit/s and
 /// 64 MiB, the last one ends earlier by a twentieth than with those three.
 const LOTS_MAX: u64 = 20;
-/// A team serves first who is more than so many hundredths behind the middle one.
-const BEHIND_FIRST: u64 = 3;
 
 /// One linked peer, as the choice sees it.
 #[derive(Clone, Copy, Debug)]
@@ -56,8 +54,6 @@ pub struct Terms {
     pub deserving_max: usize,
     /// Bytes that are enough for an optimistic turn.
     pub turn_bytes: u64,
-    /// Whether those who are behind go before all others.
-    pub behind_first: bool,
 }
 
 /// Who is served by chance, since when, and what it had been given before.
@@ -102,9 +98,7 @@ impl Choker {
         let before = self.unchoked();
         let mut interested: Vec<Standing> = standings.iter().copied().filter(|s| s.interested).collect();
         chance.shuffle(&mut interested);
-        let middle = if terms.behind_first { middle(&interested) } else { 0 };
-        let is_behind = |standing: &Standing| hundredths_behind(standing.pieces, middle) > BEHIND_FIRST;
-        interested.sort_by_key(|standing| std::cmp::Reverse((is_behind(standing), standing.merit)));
+        interested.sort_by_key(|standing| std::cmp::Reverse(standing.merit));
         self.drop_the_absent(&interested);
         if now >= self.round_ends {
             self.deserving.clear();
@@ -211,7 +205,7 @@ fn lots(hundredths_behind: u64) -> usize {
 mod tests {
     use super::*;
 
-    const TERMS: Terms = Terms { deserving_max: UNCHOKED_MAX, turn_bytes: 100, behind_first: false };
+    const TERMS: Terms = Terms { deserving_max: UNCHOKED_MAX, turn_bytes: 100 };
 
     struct Village {
         choker: Choker,
@@ -353,23 +347,6 @@ mod tests {
         let terms = Terms { deserving_max: 12, ..TERMS };
         let changes = village.choker.review(village.now, &village.standings, terms, &mut village.chance);
         assert_eq!(changes.unchoke.len(), 13);
-    }
-
-    #[test]
-    fn a_team_serves_first_whoever_is_behind_the_middle_one_and_else_by_chance() {
-        let terms = Terms { deserving_max: 2, behind_first: true, ..TERMS };
-        let mut served_with = std::collections::BTreeSet::new();
-        for seed in 0..50 {
-            let mut village = Village::of(&[0; 9]);
-            village.chance = Chance::new(seed);
-            village.standings.iter_mut().for_each(|standing| standing.pieces = 100);
-            (village.standings[3].pieces, village.standings[4].pieces) = (96, 97);
-            village.choker.review(village.now, &village.standings, terms, &mut village.chance);
-            let deserving = village.deserving();
-            assert!(deserving.contains(&3), "four hundredths behind");
-            served_with.extend(deserving.into_iter().filter(|link| *link != 3));
-        }
-        assert_eq!(served_with.len(), 8, "three hundredths are as good as none");
     }
 
     #[test]

@@ -48,7 +48,6 @@ impl Swarm {
             deserving_max: self.deserving_max(),
             // One to trade with, and one for what crosses on the way.
             turn_bytes: 2 * piece_bytes,
-            behind_first: self.is_team(),
         };
         let Changes { choke, unchoke } = self.choker.review(turn.now, &standings, terms, &mut self.chance);
         choke.into_iter().for_each(|link| self.choke(link, turn));
