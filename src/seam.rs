@@ -247,7 +247,7 @@ pub struct ShareView {
     pub metainfo: Option<Arc<Metainfo>>,
     /// Whether what is there already has been verified, so that the figures below mean something.
     pub prepared: bool,
-    /// Whether any peer answered since the start.
+    /// Whether any peer answered since the start; a tracker counts where it has content.
     pub reached: bool,
     /// Bytes held of what is wanted, whole verified pieces.
     pub done_bytes: u64,

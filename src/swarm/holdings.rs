@@ -19,6 +19,7 @@ impl Swarm {
         turn: &mut Turn<'_>,
     ) -> Result<(), Violation> {
         let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
+        self.totals.reached |= [all, more].into_iter().flatten().any(|runs| !runs.is_empty());
         let (Some(metainfo), Some(_), Some(known)) = (&self.metainfo, &self.picker, session.stock.known())
         else {
             // A register that does not know the share never will.

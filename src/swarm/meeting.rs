@@ -111,7 +111,8 @@ impl Swarm {
         if remote.is_tracker && goal.is_some() {
             self.goal = goal;
         }
-        self.totals.reached = true;
+        // A tracker may know nobody who has anything: it counts once it says to have something itself.
+        self.totals.reached |= !remote.is_tracker;
         if self.own_port == 0 && remote.port == 0 {
             let text = format!(
                 "neither this side nor {} accepts connections: such two never find each other again",

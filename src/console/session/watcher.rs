@@ -205,8 +205,12 @@ impl<'a> Watcher<'a> {
                 tried if tried.is_empty() => "no peer came, and none is known to be asked".to_owned(),
                 tried => format!("no peer reached: tried {tried}"),
             };
-            return Err(Failure::no_peer(message)
-                .hint("is the tracker running? another address can be given with --peer"));
+            let hint = if self.is_answered() {
+                "the tracker answers, but nobody who has the share: is the one who shares it running?"
+            } else {
+                "is the tracker running? another address can be given with --peer"
+            };
+            return Err(Failure::no_peer(message).hint(hint));
         }
         let left = |view: &ShareView| view.total_bytes.saturating_sub(view.done_bytes);
         let message = match self.views.iter().find(|view| view.prepared).map(left) {
@@ -262,8 +266,14 @@ impl<'a> Watcher<'a> {
     /// Says what is being tried, when nobody answered yet.
     fn ask(&self) {
         if self.shares.iter().any(|watched| !watched.endpoints.is_empty()) {
-            self.talk.warn(&format!("no peer reached yet: tried {}; is the tracker running?", self.tried()));
+            let who = if self.is_answered() { "the one who shares it" } else { "the tracker" };
+            self.talk.warn(&format!("no peer reached yet: tried {}; is {who} running?", self.tried()));
         }
+    }
+
+    /// Whether somebody is linked, be it a tracker that has nothing.
+    fn is_answered(&self) -> bool {
+        self.views.iter().any(|view| !view.peers.is_empty())
     }
 
     fn tried(&self) -> String {

@@ -3,6 +3,23 @@
 use super::*;
 
 #[test]
+fn a_tracker_without_content_is_not_yet_a_peer_that_was_reached() {
+    let mut stage = Stage::leecher();
+    let (tracker, _) = stage.connected([10, 0, 0, 9], None);
+    let (id, share) = (PeerId([9; 20]), stage.share());
+    let register =
+        Message::Register { id, share, port: 5000, agent: String::new(), role: Role::Tracker, goal: None };
+    stage.says(tracker, register);
+    stage.says(tracker, Message::Stock { all: Some(Vec::new()), more: None });
+    assert!(!stage.node.view(stage.now)[0].reached);
+    stage.says(tracker, stock_of(0, 1));
+    assert!(stage.node.view(stage.now)[0].reached, "it has content after all");
+    let mut other = Stage::leecher();
+    other.guest(1);
+    assert!(other.node.view(other.now)[0].reached);
+}
+
+#[test]
 fn a_tracker_answers_a_registration_with_its_own_then_peers_then_stock() {
     let mut stage = Stage::seed();
     let (link, silence) = stage.connected([10, 0, 0, 1], None);
