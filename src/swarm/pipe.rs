@@ -9,7 +9,7 @@ use crate::content::geometry::BLOCK_BYTES_MAX;
 use crate::content::{Block, LEAF_BYTES};
 use crate::time::Moment;
 
-use super::rate::{Meter, within};
+use super::rate::{Meter, RATE_SPAN, within};
 
 /// Our requests that wait with one peer (`wire.md`).
 pub const ASKED_MAX: usize = 500;
@@ -77,7 +77,11 @@ pub struct Pipe {
     service_deviation: Duration,
     /// The shortest time that a block took: about a round trip.
     service_least: Duration,
-    /// Bytes to have under way, as of the last block: one that was idle since begins where it left off.
+    /// Bytes a second that it brought, as of the last block.
+    known_rate: u64,
+    /// When it was last asked for something after it had nothing to do.
+    busy_since: Moment,
+    /// Bytes to have under way, as of the last block.
     steady_bytes: u64,
     pause: Duration,
     paused_until: Moment,
@@ -97,6 +101,8 @@ impl Pipe {
             service_mean: Duration::ZERO,
             service_deviation: Duration::ZERO,
             service_least: UNDER_WAY_MAX,
+            known_rate: 0,
+            busy_since: now,
             steady_bytes: WINDOW_FIRST,
             pause: PAUSE_FIRST,
             paused_until: Moment::START,
@@ -118,7 +124,7 @@ impl Pipe {
     }
 
     fn block_bytes(&self, now: Moment) -> u32 {
-        let rate = self.down.rate(now);
+        let rate = self.rate(now);
         if self.is_snubbed {
             return LEAF_BYTES;
         }
@@ -132,6 +138,7 @@ impl Pipe {
     /// Notes a request of ours.
     pub fn ask(&mut self, now: Moment, block: Block) {
         if self.awaited_count == 0 {
+            self.busy_since = now;
             self.delivered = now;
         }
         self.asked_ever += 1;
@@ -169,7 +176,8 @@ impl Pipe {
             self.service_least = self.service_least.min(took);
         }
         self.down.add(now, u64::from(block.length));
-        let rate = self.down.rate(now);
+        let rate = self.rate(now);
+        self.known_rate = rate;
         let wanted = within(UNDER_WAY + self.service_least, rate) + UNDER_WAY_BESIDE;
         self.steady_bytes = wanted.min(within(UNDER_WAY_MAX, rate));
         self.delivered = now;
@@ -212,8 +220,15 @@ impl Pipe {
         is_known && own * TAKE_OVER_RATIO + self.service_least + TAKE_OVER_GAIN < queue
     }
 
+    /// Bytes a second that it brings of late. What was not asked for could not come: one that rested is known as it was.
+    fn rate(&self, now: Moment) -> u64 {
+        let of_late = self.down.rate(now);
+        let rests = self.is_idle() || now.since(self.busy_since) < RATE_SPAN;
+        if rests { of_late.max(self.known_rate) } else { of_late }
+    }
+
     fn time_for(&self, bytes: u64, now: Moment) -> Duration {
-        let rate = self.down.rate(now).max(u64::from(LEAF_BYTES));
+        let rate = self.rate(now).max(u64::from(LEAF_BYTES));
         Duration::from_millis(bytes.saturating_mul(1_000) / rate)
     }
 

@@ -11,8 +11,11 @@ const SLOTS: usize = 80;
 /// How far back a meter remembers: the 20 s over which tit for tat looks.
 pub const MEMORY: Duration = Duration::from_secs(20);
 const RATE_SLOTS: u32 = 8;
+/// Over how long a meter measures a rate.
+pub const RATE_SPAN: Duration = Duration::from_secs(2);
 
 const _: () = assert!(SLOT.as_millis() * SLOTS as u128 == MEMORY.as_millis());
+const _: () = assert!(SLOT.as_millis() * RATE_SLOTS as u128 == RATE_SPAN.as_millis());
 
 /// Bytes of the last 20 s, in slots of a quarter second. Has slots only once it counted something: of two hundred links
 /// few exchange blocks, and what the others cost is what a large swarm costs.

@@ -81,6 +81,37 @@ fn a_peer_that_was_idle_is_asked_for_as_much_as_before() {
     assert!(fill(&mut pipe, at(60_000), &mut next) >= before / 2);
 }
 
+/// A peer that delivered 64 KiB every 20 ms, for three seconds, and then had nothing to do for a minute.
+fn rested() -> Pipe {
+    let (mut pipe, mut next) = (pipe(), 0);
+    for millis in 1..=3_000 {
+        fill(&mut pipe, at(millis), &mut next);
+        if millis % 20 == 0 {
+            let oldest = pipe.awaited()[0];
+            deliver(&mut pipe, at(millis), oldest);
+        }
+    }
+    pipe.awaited().into_iter().for_each(|block| deliver(&mut pipe, at(3_001), block));
+    pipe
+}
+
+#[test]
+fn a_peer_that_rested_is_asked_for_as_much_after_its_first_blocks_as_before_them() {
+    let (mut pipe, mut next) = (rested(), 10_000);
+    let before = fill(&mut pipe, at(63_000), &mut next);
+    pipe.awaited().into_iter().for_each(|block| deliver(&mut pipe, at(63_050), block));
+    assert!(fill(&mut pipe, at(63_050), &mut next) >= before / 2);
+}
+
+#[test]
+fn a_peer_that_rested_is_still_known_to_be_quick() {
+    let (mut pipe, mut next) = (rested(), 10_000);
+    assert!(pipe.is_quicker(MIB, Duration::from_secs(5), at(63_000)));
+    fill(&mut pipe, at(63_000), &mut next);
+    assert!(pipe.queue(at(63_100)) < Duration::from_secs(2));
+    assert!(pipe.queue(at(66_000)) > Duration::from_secs(2), "it had its time, and brought nothing");
+}
+
 #[test]
 fn a_fast_peer_is_asked_for_large_blocks_and_a_slow_one_for_single_leaves() {
     let mut fast = pipe();
