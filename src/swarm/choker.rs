@@ -11,7 +11,7 @@ use crate::time::Moment;
 /// Peers served for what they gave (BEP 3).
 pub const UNCHOKED_MAX: usize = 4;
 /// Peers that a seed serves, who has nobody to repay, beside the one by chance (libtorrent serves as many). With four, its line
-/// is not full whenever one of them is: simulated with 8, 16 and 50 peers at 50 Mbit/s and 64 MiB, the last one ends earlier by 3,
+/// idles whenever one of them is slow to take: simulated with 8, 16 and 50 peers at 50 Mbit/s and 64 MiB, the last one ends earlier by 3,
 /// 8 and 4 hundredths with eight, and not notably earlier with more.
 pub const SEED_UNCHOKED_MAX: usize = 8;
 /// Peers served where all are on one team: as many as an office's uplink can feed at a pace that still finishes pieces.

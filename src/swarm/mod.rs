@@ -120,8 +120,6 @@ pub struct Swarm {
     /// Bans of before the download had a place on disk; each ended a link, of which few come in that time.
     bans_to_keep: Vec<Ban>,
     announcer: Announcer,
-    /// To whom the end of a piece was sent last: it holds it soon.
-    given: BTreeMap<PieceIndex, LinkId>,
     /// To whom blocks are owed that the shell was not given yet.
     owing: BTreeSet<LinkId>,
     served_last: LinkId,
@@ -171,7 +169,6 @@ impl Swarm {
             suspects: BTreeMap::new(),
             bans_to_keep: Vec::new(),
             announcer: Announcer::default(),
-            given: BTreeMap::new(),
             owing: BTreeSet::new(),
             served_last: LinkId(0),
             givers: BTreeSet::new(),

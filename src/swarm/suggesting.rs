@@ -38,6 +38,8 @@ pub struct Promises {
     open: Vec<PieceIndex>,
     /// Suggested or asked for, and not announced yet.
     given: BTreeSet<PieceIndex>,
+    /// Sent to the end; a part of `given`.
+    sent: BTreeSet<PieceIndex>,
     /// When one was last made or taken up.
     moved: Moment,
 }
@@ -46,6 +48,13 @@ impl Promises {
     /// What it was promised and has not announced.
     pub fn given(&self) -> impl Iterator<Item = PieceIndex> + '_ {
         self.given.iter().copied()
+    }
+
+    /// The end of a piece was sent to it.
+    pub fn sent(&mut self, piece: PieceIndex) {
+        if self.given.contains(&piece) {
+            self.sent.insert(piece);
+        }
     }
 
     /// Whether it lets its suggestions lie.
@@ -126,9 +135,9 @@ impl Suggester {
         }
     }
 
-    /// A peer is no longer served: only what `was_sent` to the end is still to be announced.
-    pub fn choked(&mut self, promises: &mut Promises, was_sent: impl Fn(PieceIndex) -> bool) {
-        for piece in promises.given().filter(|piece| !was_sent(*piece)).collect::<Vec<_>>() {
+    /// A peer is no longer served: only what was sent to the end is still to be announced.
+    pub fn choked(&mut self, promises: &mut Promises) {
+        for piece in promises.given.difference(&promises.sent).copied().collect::<Vec<_>>() {
             self.end(piece, promises);
         }
     }
@@ -136,11 +145,13 @@ impl Suggester {
     /// A peer is gone, and every promise to it.
     pub fn left(&mut self, promises: &mut Promises) {
         promises.open.clear();
+        promises.sent.clear();
         std::mem::take(&mut promises.given).into_iter().for_each(|piece| self.copies.lower(piece));
     }
 
     fn end(&mut self, piece: PieceIndex, promises: &mut Promises) {
         promises.open.retain(|open| *open != piece);
+        promises.sent.remove(&piece);
         if promises.given.remove(&piece) {
             self.copies.lower(piece);
         }
@@ -154,5 +165,33 @@ impl Suggester {
     /// How many have it or were promised it; for checks.
     pub fn copies(&self, piece: PieceIndex) -> u16 {
         self.copies.count(piece)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_a_choked_peer_was_promised_only_what_was_sent_to_the_end_is_still_counted() {
+        let geometry = Geometry::new(1 << 15, &[5_000 << 15]).expect("a share");
+        let mut chance = Chance::new(1);
+        let held = PieceSet::full(geometry.piece_count());
+        let mut suggester = Suggester::new(&geometry, &held, |_| 0, &mut chance);
+        let mut promises = Promises::default();
+        let pieces: Vec<PieceIndex> = geometry.pieces().collect();
+        let (unpromised, promised) = pieces.split_at(pieces.len() - PROMISED_MAX);
+        for piece in promised.iter().rev() {
+            suggester.taken(*piece, &mut promises, Moment::START);
+        }
+        pieces.iter().step_by(2).for_each(|piece| promises.sent(*piece));
+        suggester.choked(&mut promises);
+        assert!(unpromised.iter().all(|piece| suggester.copies(*piece) == 0));
+        for piece in promised {
+            assert_eq!(suggester.copies(*piece), u16::from(piece.index().is_multiple_of(2)));
+        }
+        suggester.gained(promised[0], &mut promises);
+        suggester.choked(&mut promises);
+        assert_eq!(suggester.copies(promised[0]), 1, "it holds it now");
     }
 }

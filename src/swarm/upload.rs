@@ -17,8 +17,6 @@ use super::{Suggester, Swarm, Turn, rate};
 
 /// Suggestions reach as far ahead as this part of a second at the peer's rate: what it takes to hear and to be asked.
 const AHEAD: u64 = 2;
-/// Pieces whose last receiver is remembered.
-const GIVEN_MAX: usize = 4096;
 
 impl Swarm {
     pub(super) fn interest_said(&mut self, link: LinkId, wants: bool, turn: &mut Turn<'_>) {
@@ -87,8 +85,7 @@ impl Swarm {
         let dropped = std::mem::take(&mut session.owed);
         self.owing.remove(&link);
         if let Some(suggester) = &mut self.suggester {
-            let was_sent = |piece| self.given.get(&piece) == Some(&link);
-            suggester.choked(&mut session.promises, was_sent);
+            suggester.choked(&mut session.promises);
         }
         self.say(link, Message::Choke, turn);
         dropped.into_iter().for_each(|block| self.nack(link, numbers(block), NackReason::Choked, turn));
@@ -258,21 +255,14 @@ impl Swarm {
         if sent {
             session.up.add(turn.now, bytes);
             self.totals.sent.add(turn.now, bytes);
-            self.note_given(link, block);
+            let end = self.metainfo.as_ref().map(|metainfo| metainfo.geometry().length(block.piece));
+            if end == Some(block.start + block.length) {
+                session.promises.sent(block.piece);
+            }
         } else {
             self.nack(link, numbers(block), NackReason::Failed, turn);
         }
         self.serve(turn);
-    }
-
-    fn note_given(&mut self, link: LinkId, block: Block) {
-        let Some(metainfo) = &self.metainfo else { return };
-        if block.start + block.length == metainfo.geometry().length(block.piece) {
-            self.given.insert(block.piece, link);
-        }
-        if self.given.len() > GIVEN_MAX {
-            self.given.pop_first();
-        }
     }
 
     /// What waits for pieces that are no longer held is refused.
