@@ -93,8 +93,8 @@ impl Swarm {
     }
 
     /// Once all that is missing is asked for, a peer that would be done sooner takes over what the slowest would send last:
-    /// else the quick had nothing left to do, while the end waits in long queues. The limit counted the block when the slow one
-    /// was asked for it.
+    /// else the quick had nothing left to do, while the end waits in long queues. The limit counted the block when the slow
+    /// one was asked for it; one that was on its way already comes twice, and only then the limit is passed, by that block.
     pub(super) fn take_over_for(&mut self, link: LinkId, turn: &mut Turn<'_>) {
         while let Some((slow, block)) = self.to_take_over(link, turn.now) {
             let Some(picker) = &mut self.picker else { return };

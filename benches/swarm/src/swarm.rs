@@ -20,7 +20,8 @@ use crate::table::table;
 /// Where files need no disk.
 const SHARED_MEMORY: &str = "/dev/shm";
 
-/// Does all that was asked for. Errors: nothing can be done, a run of minibit itself failed, or the person has had enough.
+/// Does all that was asked for. Errors: nothing can be done, a job was passed over, a run of minibit itself failed, or the
+/// person has had enough.
 pub fn command(options: &SwarmOptions) -> Result<()> {
     if cfg!(debug_assertions) {
         eprintln!("this is a debug build, whose figures mean nothing: cargo run --release");
@@ -31,9 +32,12 @@ pub fn command(options: &SwarmOptions) -> Result<()> {
     let base = options.dir.clone().unwrap_or_else(scratch);
     let home = tempfile::Builder::new().prefix("minibit-bench-").tempdir_in(&base);
     let home = home.with_context(|| format!("no scratch folder in {}", base.display()))?;
-    let mut ours_failed = false;
+    let (mut ours_failed, mut passed_over) = (false, false);
     for preset in &options.jobs {
-        let rows = work(options, *preset, &chosen, &programs, home.path())?;
+        let Some(rows) = work(options, *preset, &chosen, &programs, home.path())? else {
+            passed_over = true;
+            continue;
+        };
         if !rows.is_empty() {
             println!("\n{}", table(&rows));
         }
@@ -42,19 +46,22 @@ pub fn command(options: &SwarmOptions) -> Result<()> {
     if ours_failed {
         bail!("a run of minibit failed: see above");
     }
+    if passed_over {
+        bail!("not every job could be done: see above");
+    }
     Ok(())
 }
 
-/// One job, by everyone in turn: A B C A B C.
+/// One job, by everyone in turn: A B C A B C. None, where it is passed over.
 fn work(
     options: &SwarmOptions,
     preset: Preset,
     chosen: &[Box<dyn Contender>],
     programs: &Programs,
     home: &Path,
-) -> Result<Vec<Row>> {
+) -> Result<Option<Vec<Row>>> {
     let job = Job::new(preset, options.bytes, options.peers);
-    let Some(lab) = lab(&job, options.lab) else { return Ok(Vec::new()) };
+    let Some(lab) = lab(&job, options.lab) else { return Ok(None) };
     let able = able(&job, lab, chosen);
     let place = tempfile::Builder::new().prefix("job-").tempdir_in(home)?;
     let payload = Payload::make(job.content, options.seed, &place.path().join("seed"))?;
@@ -71,7 +78,7 @@ fn work(
             rows.push(row);
         }
     }
-    Ok(rows)
+    Ok(Some(rows))
 }
 
 /// Names to contenders, ours first where none is named.
