@@ -6,7 +6,8 @@
 //!   grows to [`STANDING`] and the lanes that lead there are held, so that their uplinks serve others meanwhile: what TCP
 //!   does by its window. Together the two come near max-min fairness at a constant cost a chunk.
 //! - **Order** within a lane is kept. A short message on a lane with nothing else to say waits for no chunk of its own,
-//!   but behind what already stands in the router's queue: up to [`STANDING`] where the uplink is busy.
+//!   but behind what already stands in the router's queue: up to [`STANDING`] where the uplink is busy. Where two such of
+//!   one lane still wait to leave, the next goes along in the packet of the last, as Linux' "TCP small queues" make it.
 //! - **Overhead** is that of TCP over Ethernet: headers on what is sent, acknowledgements on the other side's uplink.
 //!   Slow start and loss are not modelled.
 
@@ -70,6 +71,9 @@ struct Lane<F> {
     waiting: VecDeque<(u64, F)>,
     waiting_bytes: u64,
     head_sent_bytes: u64,
+    /// When the last two packets of short messages leave, and what is in the last.
+    leaving: [Nanos; 2],
+    packet_bytes: u64,
     last_landing: Nanos,
     alive_at: Micros,
 }
@@ -136,6 +140,8 @@ impl<F> Network<F> {
                 waiting: VecDeque::new(),
                 waiting_bytes: 0,
                 head_sent_bytes: 0,
+                leaving: [0; 2],
+                packet_bytes: 0,
                 last_landing: 0,
                 alive_at: 0,
             });
@@ -202,11 +208,19 @@ impl<F> Network<F> {
         let now = nanos(queue.now());
         let (from, to) = self.ends(lane);
         let distance = self.distance(from, to);
-        let bytes = bytes + HEADER_BYTES;
+        let it = &mut self.lanes[index(lane)];
+        let joins = it.leaving[0] > now && it.packet_bytes + bytes <= PACKET_PAYLOAD_BYTES;
+        it.packet_bytes = if joins { it.packet_bytes + bytes } else { bytes };
+        let bytes = if joins { bytes } else { bytes + HEADER_BYTES };
         let line = &mut self.lines[index(from)];
         let standing = span(line.waiting_bytes, line.up_rate).min(STANDING);
         line.up_free = line.up_free.max(now) + span(bytes, line.up_rate);
         line.sent_bytes += bytes;
+        let it = &mut self.lanes[index(lane)];
+        if !joins {
+            it.leaving[0] = it.leaving[1];
+        }
+        it.leaving[1] = line.up_free;
         let arrival = line.up_free + standing + distance;
         let line = &mut self.lines[index(to)];
         let landing = arrival + line.down_free.saturating_sub(arrival).min(STANDING);

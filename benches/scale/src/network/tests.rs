@@ -66,6 +66,25 @@ fn a_flow_alone_has_the_whole_uplink_and_then_the_delay() {
 }
 
 #[test]
+fn a_third_short_message_goes_along_with_the_second_while_both_wait_to_leave() {
+    let mut lab = Lab::of(&[(MEGABYTE, FAST), (FAST, FAST)]);
+    let lane = lab.network.connect(0, 1);
+    ["a", "b", "c"].into_iter().for_each(|word| lab.say(lane, 100, word));
+    assert_eq!(lab.network.sent_bytes(0), 3 * 100 + 2 * HEADER_BYTES);
+    lab.run();
+    assert_eq!(lab.order(), ["a", "b", "c"]);
+    lab.say(lane, 100, "later");
+    assert_eq!(lab.network.sent_bytes(0), 4 * 100 + 3 * HEADER_BYTES);
+    (0..20).for_each(|_| lab.say(lane, 100, "more"));
+    let packets = 4 + 100 * 20 / PACKET_PAYLOAD_BYTES;
+    assert!(
+        lab.network.sent_bytes(0) >= 24 * 100 + packets * HEADER_BYTES,
+        "a packet holds no more than that"
+    );
+    assert!(lab.network.sent_bytes(0) < 24 * 100 + 8 * HEADER_BYTES);
+}
+
+#[test]
 fn two_flows_share_an_uplink_equally() {
     let mut lab = Lab::of(&[(MEGABYTE, FAST), (FAST, FAST), (FAST, FAST)]);
     let lanes = [lab.network.connect(0, 1), lab.network.connect(0, 2)];
