@@ -81,8 +81,6 @@ pub struct Pipe {
     known_rate: u64,
     /// When it was last asked for something after it had nothing to do.
     busy_since: Moment,
-    /// Bytes to have under way, as of the last block.
-    steady_bytes: u64,
     pause: Duration,
     paused_until: Moment,
 }
@@ -103,7 +101,6 @@ impl Pipe {
             service_least: UNDER_WAY_MAX,
             known_rate: 0,
             busy_since: now,
-            steady_bytes: WINDOW_FIRST,
             pause: PAUSE_FIRST,
             paused_until: Moment::START,
         }
@@ -118,20 +115,24 @@ impl Pipe {
 
     /// Bytes to have under way: opens by what arrives, like TCP's slow start, up to what the peer delivers in a while.
     fn window_bytes(&self) -> u64 {
-        let opened = WINDOW_FIRST + self.down.total_bytes();
-        let steady = if self.down.total_bytes() < WINDOW_FIRST { WINDOW_FIRST } else { self.steady_bytes };
-        opened.min(steady).clamp(WINDOW_MIN, WINDOW_MAX)
+        let brought = self.down.total_bytes();
+        if brought < WINDOW_FIRST {
+            return WINDOW_FIRST;
+        }
+        let wanted = within(UNDER_WAY + self.service_least, self.known_rate) + UNDER_WAY_BESIDE;
+        let steady = wanted.min(within(UNDER_WAY_MAX, self.known_rate));
+        steady.min(WINDOW_FIRST + brought).clamp(WINDOW_MIN, WINDOW_MAX)
     }
 
     fn block_bytes(&self, now: Moment) -> u32 {
-        let rate = self.rate(now);
         if self.is_snubbed {
             return LEAF_BYTES;
         }
         if self.down.total_bytes() == 0 {
             return BLOCK_FIRST;
         }
-        let share = (rate / BLOCKS_PER_SECOND).clamp(u64::from(LEAF_BYTES), u64::from(BLOCK_BYTES_MAX));
+        let share =
+            (self.rate(now) / BLOCKS_PER_SECOND).clamp(u64::from(LEAF_BYTES), u64::from(BLOCK_BYTES_MAX));
         u32::try_from(share.next_power_of_two()).expect("at most a mebibyte, a power of two")
     }
 
@@ -176,10 +177,7 @@ impl Pipe {
             self.service_least = self.service_least.min(took);
         }
         self.down.add(now, u64::from(block.length));
-        let rate = self.rate(now);
-        self.known_rate = rate;
-        let wanted = within(UNDER_WAY + self.service_least, rate) + UNDER_WAY_BESIDE;
-        self.steady_bytes = wanted.min(within(UNDER_WAY_MAX, rate));
+        self.known_rate = self.rate(now);
         self.delivered = now;
         self.is_snubbed = false;
         self.pause = PAUSE_FIRST;
