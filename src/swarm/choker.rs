@@ -15,7 +15,7 @@ pub const UNCHOKED_MAX: usize = 4;
 /// 8 and 4 hundredths with eight, and not notably earlier with more.
 pub const SEED_UNCHOKED_MAX: usize = 8;
 /// Peers served where all are on one team: as many as an office's uplink can feed at a pace that still finishes pieces.
-/// Simulated with 16 to 64 peers at 50 Mbit/s: 8 end later by a third, more than 32 gain nothing.
+/// Simulated with 16 to 64 peers at 50 Mbit/s: 8 end later by a sixteenth, more than 32 gain nothing.
 pub const TEAM_UNCHOKED_MAX: usize = 32;
 /// How long the deserving stand, unless a place becomes free (BEP 3).
 pub const ROUND: Duration = Duration::from_secs(10);
