@@ -90,6 +90,24 @@ pub enum Event {
         /// Which pieces.
         pieces: Vec<PieceIndex>,
     },
+    /// The bytes of these pieces, which we wrote ourselves, are not what they were or never came to last: they are no longer
+    /// held, and are fetched again.
+    Spoiled {
+        /// Which share.
+        share: ShareId,
+        /// Which pieces.
+        pieces: Vec<PieceIndex>,
+    },
+    /// The disk takes nothing more of this share until [`Event::Resumed`]; the shell has told the person.
+    Halted {
+        /// Which share.
+        share: ShareId,
+    },
+    /// The disk takes what it is given again.
+    Resumed {
+        /// Which share.
+        share: ShareId,
+    },
     /// The moment that `deadline()` named has come.
     DeadlineReached,
     /// The process is about to stop: every link gets its goodbye.
@@ -255,6 +273,8 @@ pub struct ShareView {
     pub total_bytes: u64,
     /// Pieces held, wanted or not.
     pub held: Option<PieceSet>,
+    /// Whether the disk takes nothing, and nobody is asked therefore.
+    pub halted: bool,
     /// Everything wanted is verified and written.
     pub complete: bool,
     /// Payload bytes sent since the start.

@@ -196,6 +196,11 @@ impl Node {
             Event::Lost { share, pieces } => {
                 self.visit(share, now, out, |swarm, turn| swarm.lost(&pieces, turn))
             }
+            Event::Spoiled { share, pieces } => {
+                self.visit(share, now, out, |swarm, turn| swarm.spoiled(&pieces, turn))
+            }
+            Event::Halted { share } => self.visit(share, now, out, Swarm::halt),
+            Event::Resumed { share } => self.visit(share, now, out, Swarm::resume),
             Event::DeadlineReached => self.inspect(now, out),
             Event::Stopping => self.stop(now, out),
         }

@@ -34,7 +34,7 @@ impl Swarm {
         }
     }
 
-    fn give_up_all(&mut self, link: LinkId) {
+    pub(super) fn give_up_all(&mut self, link: LinkId) {
         let (Some(session), Some(picker)) = (self.sessions.get_mut(&link), &mut self.picker) else { return };
         for block in session.pipe.awaited() {
             session.pipe.give_up(block);
@@ -158,9 +158,7 @@ impl Swarm {
         let Some(session) = self.sessions.get_mut(&link) else { return };
         if session.pipe.is_overdue(turn.now) {
             session.pipe.is_snubbed = true;
-            let blocks = session.pipe.awaited();
-            self.give_up_all(link);
-            blocks.into_iter().for_each(|block| self.say(link, cancel(block), turn));
+            self.call_off(link, turn);
         }
     }
 
@@ -281,7 +279,7 @@ fn request(block: Block) -> Message {
     Message::Request { piece, start, length }
 }
 
-fn cancel(block: Block) -> Message {
+pub(super) fn cancel(block: Block) -> Message {
     let (piece, start, length) = numbers(block);
     Message::Cancel { piece, start, length }
 }

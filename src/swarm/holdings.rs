@@ -103,7 +103,7 @@ impl Swarm {
     /// Tells a peer when it begins or ceases to have something for us.
     pub(super) fn tell_interest(&mut self, link: LinkId, turn: &mut Turn<'_>) {
         let Some(session) = self.sessions.get_mut(&link) else { return };
-        let wants = session.reason.is_some() && !session.is_guest;
+        let wants = session.reason.is_some() && !session.is_guest && !self.is_halted;
         if wants != session.we_want {
             session.we_want = wants;
             self.say(link, if wants { Message::Interested } else { Message::NotInterested }, turn);

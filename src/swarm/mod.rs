@@ -16,6 +16,7 @@ mod pipe;
 mod rate;
 mod session;
 mod stock;
+mod storing;
 mod suggesting;
 mod upload;
 mod view;
@@ -128,6 +129,8 @@ pub struct Swarm {
     /// One piece for which each peer is wanted that has something for us.
     reasons: BTreeSet<(PieceIndex, LinkId)>,
     guest_count: usize,
+    /// Whether the disk takes nothing.
+    is_halted: bool,
     totals: Totals,
     began: Moment,
     inspection: Moment,
@@ -174,6 +177,7 @@ impl Swarm {
             givers: BTreeSet::new(),
             reasons: BTreeSet::new(),
             guest_count: 0,
+            is_halted: false,
             totals: Totals::default(),
             began: turn.now,
             inspection: turn.now,

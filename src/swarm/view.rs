@@ -18,6 +18,7 @@ impl Swarm {
             done_bytes: progress.map_or(0, |progress| progress.done_bytes),
             total_bytes: progress.map_or(0, |progress| progress.total_bytes),
             held: self.picker.as_ref().map(|picker| picker.held().clone()),
+            halted: self.is_halted,
             complete: self.part != Part::Keeps && self.is_seed(),
             sent_bytes: self.totals.sent.total_bytes(),
             from_seed_bytes: self.totals.from_seed_bytes,

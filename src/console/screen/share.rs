@@ -19,7 +19,7 @@ pub fn download_lines(name: &str, view: &ShareView, width: usize) -> Vec<String>
         (4, Cell::Text(format!("{:>8}/{}", bytes(done), bytes(total)))),
         (1, Cell::Text(format!("down {:>10}", rate(view.down_rate)))),
         (6, Cell::Text(format!("up {:>10}", rate(view.up_rate)))),
-        (2, Cell::Text(format!("eta {:>5}", eta(view)))),
+        (2, Cell::Text(if view.halted { "paused".to_owned() } else { format!("eta {:>5}", eta(view)) })),
         (5, Cell::Text(counted(peer_count(view), "peer"))),
     ];
     if let (Some(metainfo), Some(held)) = (&view.metainfo, &view.held) {

@@ -55,6 +55,7 @@ fn blank() -> ShareView {
         done_bytes: 0,
         total_bytes: 0,
         held: None,
+        halted: false,
         complete: false,
         sent_bytes: 0,
         from_seed_bytes: 0,

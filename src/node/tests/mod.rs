@@ -6,6 +6,7 @@ use std::time::Duration;
 mod bearing;
 mod giving;
 mod meeting;
+mod storing;
 mod taking;
 
 use super::*;

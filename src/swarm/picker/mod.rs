@@ -296,6 +296,17 @@ impl Picker {
         was_held
     }
 
+    /// What was held of `piece` is not there any more: where it is wanted, it is fetched again. Whether it was held.
+    pub fn want_again(&mut self, piece: PieceIndex) -> bool {
+        let was_held = self.forget(piece);
+        if was_held && self.wanted.contains(piece) {
+            self.lacking.insert(piece);
+            self.wants[piece.index()] = Want::Missing;
+            self.rarity.open(piece);
+        }
+        was_held
+    }
+
     fn reopen(&mut self, piece: PieceIndex) {
         self.begun.remove(&piece);
         self.free.remove(&piece);

@@ -1,0 +1,41 @@
+//! What a process does when its disk fails it: nothing is asked while it takes nothing, and what did not last is fetched again.
+
+use super::*;
+
+#[test]
+fn while_the_disk_takes_nothing_nobody_is_asked_and_afterwards_all_goes_on() {
+    let mut stage = Stage::leecher();
+    let (link, out) = stage.server(1);
+    let asked_first = asked(&out, link);
+    assert!(!asked_first.is_empty());
+    let share = stage.share();
+    let out = stage.happens(Event::Halted { share });
+    let cancels = said(&out, link).iter().filter(|message| matches!(message, Message::Cancel { .. })).count();
+    assert_eq!(cancels, asked_first.len(), "what is under way is called off");
+    assert!(said(&out, link).contains(&&Message::NotInterested));
+    assert!(stage.node.view(stage.now)[0].halted);
+    let (other, out) = stage.server(2);
+    assert!(asked(&out, other).is_empty() && !said(&out, other).contains(&&Message::Interested));
+    let out = stage.happens(Event::Resumed { share });
+    assert!(said(&out, link).contains(&&Message::Interested));
+    assert!(!asked(&out, other).is_empty(), "who serves us is asked at once");
+    assert!(!stage.node.view(stage.now)[0].halted);
+}
+
+#[test]
+fn a_piece_that_did_not_last_is_told_of_no_more_and_fetched_again() {
+    let mut stage = Stage::leecher();
+    let (link, out) = stage.server(1);
+    for piece in asked(&out, link) {
+        stage.delivers(link, piece, truth(piece));
+    }
+    assert!(stage.node.view(stage.now)[0].complete);
+    let spoiled = stage.metainfo.geometry().pieces().next().unwrap();
+    let out = stage.happens(Event::Spoiled { share: stage.share(), pieces: vec![spoiled] });
+    let said = said(&out, link);
+    assert!(said.contains(&&stock_of(1, PIECES - 1)) && said.contains(&&Message::Interested), "{said:?}");
+    assert!(!stage.node.view(stage.now)[0].complete);
+    assert_eq!(asked(&out, link), [0]);
+    stage.delivers(link, 0, truth(0));
+    assert!(stage.node.view(stage.now)[0].complete);
+}
