@@ -1,5 +1,6 @@
 //! The loop that joins the core to the world.
 
+mod disks;
 mod perform;
 mod stop;
 
@@ -90,7 +91,10 @@ pub async fn run(
             Some(done) = driver.work.join_next() => driver.done(done),
             Some(job) = ended.recv() => driver.ended(job),
             () = driver.clock.reach(driver.node.deadline()) => driver.deadline(),
-            _ = views.tick() => driver.publish(),
+            _ = views.tick() => {
+                driver.look_after_disks();
+                driver.publish();
+            }
             // Before the reports: they could keep it waiting for ever, it cannot them, since a seat is freed by a report.
             Some(guest) = guests.recv() => driver.welcome(guest, None),
             _ = reports.recv_many(&mut batch, REPORTS_AT_ONCE_MAX) => {
@@ -233,6 +237,15 @@ impl Driver {
                 self.disk_jobs -= 1;
                 self.settled(share, outcome);
             }
+            Ok(Done::Committed { share, outcome }) => {
+                self.disk_jobs -= 1;
+                self.shelf(share).ended_commit();
+                self.unless_refused(share, outcome);
+            }
+            Ok(Done::Probed { share, outcome }) => {
+                self.disk_jobs -= 1;
+                self.probed(share, &outcome);
+            }
             Ok(Done::Prepared { share, outcome }) => {
                 self.disk_jobs -= 1;
                 let Some(prepared) = self.unless_failed(outcome) else { return };
@@ -249,7 +262,7 @@ impl Driver {
         self.disk_jobs -= 1;
         match ended {
             Ended::Wrote { share, block, outcome } => {
-                let done = self.unless_failed(outcome).is_some();
+                let done = self.unless_refused(share, outcome).is_some();
                 self.tell(Event::Wrote { share, block, done });
             }
             Ended::Counted { share, whole } => self.counted(share, whole),

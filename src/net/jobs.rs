@@ -31,6 +31,10 @@ pub(crate) enum Done {
     Dialled { share: ShareId, endpoint: Endpoint, guest: Option<Guest> },
     /// Of whole files; whether the share now stands in its place.
     Settled { share: ShareId, outcome: Result<bool, StoreError> },
+    /// Of what was kept and is to last.
+    Committed { share: ShareId, outcome: Result<(), StoreError> },
+    /// Of a disk that refused: whether it takes something again.
+    Probed { share: ShareId, outcome: Result<(), StoreError> },
     /// Of a download's beginning.
     Prepared { share: ShareId, outcome: Result<Prepared, StoreError> },
 }
@@ -60,6 +64,16 @@ pub(crate) async fn settle(store: Arc<Store>, share: ShareId, files: Vec<FileInd
         Ok(store.is_finished())
     };
     Done::Settled { share, outcome: offload(work).await }
+}
+
+/// Syncs what was kept, and notes it.
+pub(crate) async fn commit(store: Arc<Store>, share: ShareId) -> Done {
+    Done::Committed { share, outcome: offload(move || store.commit()).await }
+}
+
+/// Sees whether the disk takes something again.
+pub(crate) async fn probe(store: Arc<Store>, share: ShareId) -> Done {
+    Done::Probed { share, outcome: offload(move || store.probe()).await }
 }
 
 /// Keeps a ban with the download. One that cannot be written still holds in this life.

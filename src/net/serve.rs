@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, mpsc};
 
-use super::content::{ReadFault, Store};
+use super::content::{Loss, ReadFault, Store};
 use super::link::Report;
 use super::offload::offload;
 use super::pool::{Buffer, Pool};
@@ -54,7 +54,7 @@ impl Larder {
         }
         let from = store.clone();
         let read = self.offload(move || from.read(block, &mut bytes).map(|()| bytes)).await;
-        self.unless_fault(share, store, read).await
+        self.unless_fault(share, read).await
     }
 
     /// The digest of each leaf of `piece`; empty when it cannot be read.
@@ -62,7 +62,7 @@ impl Larder {
         let mut bytes = self.pool.spare(BLOCK_BYTES_MAX);
         let from = store.clone();
         let read = self.offload(move || hash_piece(&from, piece, &mut bytes)).await;
-        self.unless_fault(share, &store, read).await.unwrap_or_default()
+        self.unless_fault(share, read).await.unwrap_or_default()
     }
 
     async fn offload<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -70,30 +70,31 @@ impl Larder {
         offload(work).await
     }
 
-    async fn unless_fault<T>(&self, share: ShareId, store: &Store, read: Result<T, ReadFault>) -> Option<T> {
+    async fn unless_fault<T>(&self, share: ShareId, read: Result<T, Loss>) -> Option<T> {
         match read {
             Ok(value) => Some(value),
-            Err(fault) => {
-                self.report(share, store, &fault).await;
+            Err(loss) => {
+                self.report(share, loss).await;
                 None
             }
         }
     }
 
-    /// After a fault the store holds no piece of that file; the person is told once, the core each time, since a
-    /// download may have fetched the file again in between.
-    async fn report(&self, share: ShareId, store: &Store, fault: &ReadFault) {
-        let (ReadFault::Changed { file, .. } | ReadFault::Io { file, .. }) = fault;
+    /// The person is told once of a file, the core each time, since a download may have fetched it again in between.
+    async fn report(&self, share: ShareId, loss: Loss) {
+        let Loss { fault, pieces, again } = loss;
+        let (ReadFault::Changed { file, .. } | ReadFault::Rotten { file, .. } | ReadFault::Io { file, .. }) =
+            &fault;
         if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert((share, *file)) {
             let _ = self.news.try_send(News::Trouble { share: Some(share), text: fault.to_string() });
         }
-        let pieces = store.metainfo().geometry().pieces_of(*file).collect();
-        let _ = self.inbox.send(Event::Lost { share, pieces }.into()).await; // fails only when the run is over
+        let event = if again { Event::Spoiled { share, pieces } } else { Event::Lost { share, pieces } };
+        let _ = self.inbox.send(event.into()).await; // fails only when the run is over
     }
 }
 
 /// Reads a piece by parts and hashes its leaves.
-fn hash_piece(store: &Store, piece: PieceIndex, bytes: &mut [u8]) -> Result<Vec<Digest>, ReadFault> {
+fn hash_piece(store: &Store, piece: PieceIndex, bytes: &mut [u8]) -> Result<Vec<Digest>, Loss> {
     let piece_bytes = store.metainfo().geometry().length(piece);
     let mut digests = Vec::new();
     let mut start = 0;

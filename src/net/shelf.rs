@@ -1,10 +1,20 @@
 //! The content of one share in a run, and the pieces that wait to be counted for it, one job at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::content::Store;
 use super::jobs::Prepared;
 use crate::content::PieceIndex;
+
+/// How long what was kept waits to be committed: with the time that takes, no more than a second is fetched again after a
+/// crash.
+const COMMIT_AFTER: Duration = Duration::from_millis(500);
+/// Pauses before a disk that refused is tried again.
+const TRY_AFTER_MIN: Duration = Duration::from_secs(1);
+const TRY_AFTER_MAX: Duration = Duration::from_secs(15);
 
 /// One share's store.
 #[derive(Debug)]
@@ -18,18 +28,43 @@ pub(crate) struct Shelf {
     pub(crate) is_keeping: bool,
     /// At most the pieces of the share.
     verified: Vec<PieceIndex>,
+    /// When what was kept is to be committed; none while nothing was, or that is under way.
+    commit_at: Option<Instant>,
+    is_committing: bool,
+    pub(crate) trouble: Option<Trouble>,
+}
+
+/// A disk that refuses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trouble {
+    /// When to see whether it takes something again; none while that is being seen.
+    try_at: Option<Instant>,
+    pause: Duration,
 }
 
 impl Shelf {
     /// Content that is seeded from where it lies.
     pub(crate) fn seeded(store: Arc<Store>) -> Shelf {
-        Shelf { store, is_download: false, is_finished: true, is_keeping: false, verified: Vec::new() }
+        Shelf { is_finished: true, ..Shelf::new(store) }
     }
 
     /// A download.
     pub(crate) fn prepared(prepared: &Prepared) -> Shelf {
-        let (store, is_finished) = (prepared.store.clone(), prepared.is_finished);
-        Shelf { store, is_download: true, is_finished, is_keeping: false, verified: Vec::new() }
+        let is_finished = prepared.is_finished;
+        Shelf { is_download: true, is_finished, ..Shelf::new(prepared.store.clone()) }
+    }
+
+    fn new(store: Arc<Store>) -> Shelf {
+        Shelf {
+            store,
+            is_download: false,
+            is_finished: false,
+            is_keeping: false,
+            verified: Vec::new(),
+            commit_at: None,
+            is_committing: false,
+            trouble: None,
+        }
     }
 
     /// Puts `piece` in the queue.
@@ -44,5 +79,43 @@ impl Shelf {
         }
         self.is_keeping = true;
         Some(std::mem::take(&mut self.verified))
+    }
+
+    /// Whether what was kept is to be committed now; called often.
+    pub(crate) fn begins_commit(&mut self, now: Instant) -> bool {
+        if self.is_committing || self.trouble.is_some() || !self.store.is_commit_due() {
+            return false;
+        }
+        let is_due = *self.commit_at.get_or_insert(now + COMMIT_AFTER) <= now;
+        if is_due {
+            (self.commit_at, self.is_committing) = (None, true);
+        }
+        is_due
+    }
+
+    /// A commit ended.
+    pub(crate) fn ended_commit(&mut self) {
+        self.is_committing = false;
+    }
+
+    /// The disk refused something. Whether that is news.
+    pub(crate) fn refused(&mut self, now: Instant) -> bool {
+        let is_news = self.trouble.is_none();
+        self.trouble.get_or_insert(Trouble { try_at: Some(now + TRY_AFTER_MIN), pause: TRY_AFTER_MIN });
+        is_news
+    }
+
+    /// Whether to see now if the disk takes something again; called often.
+    pub(crate) fn begins_probe(&mut self, now: Instant) -> bool {
+        let due = self.trouble.as_mut().and_then(|trouble| trouble.try_at.take_if(|at| *at <= now));
+        due.is_some()
+    }
+
+    /// The disk still refuses: it is tried again after a pause that grows.
+    pub(crate) fn refuses_still(&mut self, now: Instant) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.pause = (trouble.pause * 2).min(TRY_AFTER_MAX);
+            trouble.try_at = Some(now + trouble.pause);
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::support::*;
 fn first_block(store: &Store) -> Result<Vec<u8>, ReadFault> {
     let first = store.metainfo().geometry().pieces().next().expect("a piece");
     let mut bytes = vec![0; 16 * 1024];
-    store.read(blocks(store, first)[0], &mut bytes).map(|()| bytes)
+    store.read(blocks(store, first)[0], &mut bytes).map(|()| bytes).map_err(|loss| loss.fault)
 }
 
 fn overwrite(file: &Path) {
@@ -143,7 +143,10 @@ fn a_downloaded_file_that_was_edited_is_not_overwritten() {
     overwrite(&world.here.join("tree/a"));
     let piece = store.wanted().iter().next().unwrap();
     let block = blocks(&store, piece)[0];
-    assert!(matches!(store.read(block, &mut vec![0; 10_000]), Err(ReadFault::Changed { .. })));
+    assert!(matches!(
+        store.read(block, &mut vec![0; 10_000]).map_err(|loss| loss.fault),
+        Err(ReadFault::Changed { .. })
+    ));
     store.write(block, &content("a", 10_000)).unwrap();
     assert!(matches!(store.keep(piece), Err(StoreError::WouldOverwrite { .. })));
     assert!(fs::read(world.here.join("tree/a")).unwrap().starts_with(b"new"));

@@ -11,6 +11,7 @@ use cap_std::fs::{Dir, Metadata, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
 
 use super::StoreError;
+use super::store::change::{Change, Gate};
 use crate::content::names::{self, BadName, System};
 use crate::content::{FileIndex, Metainfo, Name};
 
@@ -19,6 +20,7 @@ use crate::content::{FileIndex, Metainfo, Name};
 pub(super) struct Beneath {
     dir: Dir,
     path: PathBuf,
+    gate: Gate,
 }
 
 /// What is found at a path.
@@ -35,7 +37,23 @@ impl Beneath {
     /// The folder at `path`, which is the person's own choice: links above it are followed.
     pub(super) fn open(path: &Path) -> io::Result<Beneath> {
         let dir = Dir::open_ambient_dir(path, ambient_authority())?;
-        Ok(Beneath { dir, path: path.to_owned() })
+        Ok(Beneath { dir, path: path.to_owned(), gate: Gate::default() })
+    }
+
+    /// With every change seen by `gate`.
+    pub(super) fn watched(mut self, gate: Gate) -> Beneath {
+        self.gate = gate;
+        self
+    }
+
+    /// Where its changes pass.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// As it was given.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The handle.
@@ -80,22 +98,26 @@ impl Beneath {
 
     /// The folder at `path`, each of its links refused; none if it is not there.
     pub(super) fn find_folder(&self, path: &Path) -> Result<Option<Dir>, StoreError> {
-        self.descend(path, |_, _| Ok(false))
+        self.descend(path, |_, _, _| Ok(false))
     }
 
     /// The folder at `path`, each of its links refused; made where it is missing.
     pub(super) fn make_folder(&self, path: &Path) -> Result<Dir, StoreError> {
-        let made = self.descend(path, |dir, name| match dir.create_dir(name) {
+        let make = |dir: &Dir, at: &Path, name: &Path| match self
+            .gate
+            .pass(Change::MakeFolder(at), || dir.create_dir(name))
+        {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => Ok(true),
-        })?;
+        };
+        let made = self.descend(path, make)?;
         Ok(made.expect("what was missing has been made"))
     }
 
     fn descend(
         &self,
         path: &Path,
-        missing: impl Fn(&Dir, &Path) -> io::Result<bool>,
+        missing: impl Fn(&Dir, &Path, &Path) -> io::Result<bool>,
     ) -> Result<Option<Dir>, StoreError> {
         let io = |doing, path: &Path| {
             let path = path.to_owned();
@@ -108,7 +130,7 @@ impl Beneath {
             match stands(&dir, name).map_err(io("cannot look at", &at))? {
                 Standing::Folder => {}
                 Standing::Nothing => {
-                    if !missing(&dir, name).map_err(io("cannot make the folder", &at))? {
+                    if !missing(&dir, &at, name).map_err(io("cannot make the folder", &at))? {
                         return Ok(None);
                     }
                 }
@@ -118,6 +140,17 @@ impl Beneath {
             dir = dir.open_dir(name).map_err(io("cannot open", &at))?;
         }
         Ok(Some(dir))
+    }
+
+    /// Makes the names in the folder at `path` last, if it is there.
+    pub(super) fn sync_folder(&self, path: &Path) -> Result<(), StoreError> {
+        let Some(dir) = self.find_folder(path)? else { return Ok(()) };
+        let synced = self.gate.pass(Change::SyncFolder(path), || dir.open(".")?.sync_all());
+        synced.map_err(|error| StoreError::Io {
+            doing: "cannot sync the folder",
+            path: self.shown(path),
+            error,
+        })
     }
 
     /// The refusal to go on because `what` stands at `path`.

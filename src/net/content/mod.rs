@@ -12,7 +12,7 @@ mod walk;
 
 pub use cache::{HashCache, Unchanged};
 pub use scan::{ScanError, ScanOptions, Scanned, scan};
-pub use store::{Plan, ReadFault, Store, StoreError, known_metainfo, select};
+pub use store::{Change, Loss, Plan, ReadFault, Store, StoreError, Witness, known_metainfo, select};
 pub use verify::{Fault, Verdict, verify};
 
 use std::ops::ControlFlow;

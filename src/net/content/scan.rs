@@ -79,6 +79,7 @@ pub fn scan(path: &Path, options: ScanOptions, progress: Progress<'_>) -> Result
         None => Recalled::nothing(&geometry),
     };
     let digests = std::mem::take(&mut recalled.digests);
+    let is_recalled: Vec<bool> = digests.iter().map(Option::is_some).collect();
     let digests = ground.hash(&found.files, &geometry, digests, progress)?;
     if let Some(cache) = &cache {
         found.warnings.extend(cache.keep(&ground.path, &found.files, &geometry, &digests, &recalled));
@@ -90,7 +91,9 @@ pub fn scan(path: &Path, options: ScanOptions, progress: Progress<'_>) -> Result
     let metainfo =
         Metainfo::describe(&ground.name, piece_bytes, ground.single, files, digests, found.empty_folders);
     let metainfo = Arc::new(metainfo.map_err(refuse)?);
-    let store = Store::source(metainfo.clone(), ground.base, ground.path, stamps);
+    let pieces = metainfo.geometry().pieces().zip(is_recalled);
+    let unread = pieces.filter(|(_, is_recalled)| *is_recalled).map(|(piece, _)| piece);
+    let store = Store::source(metainfo.clone(), ground.base, ground.path, stamps, unread);
     let (warnings, unchanged) = (found.warnings, recalled.unchanged);
     Ok(Scanned { metainfo, store: Arc::new(store), warnings, unchanged })
 }

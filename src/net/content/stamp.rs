@@ -58,6 +58,13 @@ impl Mark {
     }
 }
 
+impl From<&cap_std::fs::Metadata> for Mark {
+    fn from(data: &cap_std::fs::Metadata) -> Mark {
+        use cap_std::fs::MetadataExt;
+        Mark { stamp: Stamp::from(data), changed: (data.ctime(), data.ctime_nsec()) }
+    }
+}
+
 impl From<&std::fs::Metadata> for Mark {
     fn from(data: &std::fs::Metadata) -> Mark {
         use std::os::unix::fs::MetadataExt;

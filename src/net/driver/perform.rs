@@ -85,7 +85,7 @@ impl Driver {
     }
 
     /// Counts the pieces that wait, unless those before them are being counted or moved.
-    fn keep_on(&mut self, share: ShareId) {
+    pub(super) fn keep_on(&mut self, share: ShareId) {
         let shelf = self.shelf(share);
         let store = shelf.store.clone();
         if let Some(pieces) = shelf.next_job() {
@@ -100,15 +100,23 @@ impl Driver {
             self.shelf(share).is_keeping = false;
             return self.keep_on(share);
         }
+        self.settle_files(share, whole);
+    }
+
+    /// Moves whole files into their place.
+    pub(super) fn settle_files(&mut self, share: ShareId, whole: Vec<FileIndex>) {
         let store = self.shelf(share).store.clone();
+        self.shelf(share).is_keeping = true;
         self.disk_jobs += 1;
         self.work.spawn(jobs::settle(store, share, whole));
     }
 
     pub(super) fn settled(&mut self, share: ShareId, outcome: Result<bool, StoreError>) {
-        if let Some(is_finished) = self.unless_failed(outcome) {
-            let shelf = self.shelf(share);
-            (shelf.is_keeping, shelf.is_finished) = (false, is_finished);
+        // What could not be moved is moved once the disk takes something again.
+        let outcome = self.unless_refused(share, outcome);
+        self.shelf(share).is_keeping = false;
+        if let Some(is_finished) = outcome {
+            self.shelf(share).is_finished = is_finished;
             if is_finished {
                 self.publish(); // whoever waits for it need not wait for the next view
             }
@@ -116,7 +124,7 @@ impl Driver {
         }
     }
 
-    fn shelf(&mut self, share: ShareId) -> &mut Shelf {
+    pub(super) fn shelf(&mut self, share: ShareId) -> &mut Shelf {
         self.shelves.get_mut(&share).expect("content is named only of a share that is held or prepared")
     }
 }

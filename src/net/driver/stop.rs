@@ -80,11 +80,16 @@ impl Driver {
         self.failure.map_or(Ok(()), Err)
     }
 
-    /// Moves into place what still waits for its group, and gives the stores up, which unlocks their folders.
+    /// Moves into place what still waits for its group, closes the journals, and gives the stores up, which unlocks their
+    /// folders. Where a disk refuses, the next run verifies what there is.
     async fn put_away(&mut self) {
         let shelves: Vec<Shelf> = self.shelves.drain().map(|(_, shelf)| shelf).collect();
         let downloads = |shelf: &Shelf| shelf.is_download;
-        let work = move || shelves.into_iter().filter(downloads).try_for_each(|shelf| shelf.store.flush());
+        let put_away = |shelf: Shelf| match shelf.store.flush().and_then(|()| shelf.store.close()) {
+            Err(error) if error.is_passing() && shelf.trouble.is_some() => Ok(()),
+            outcome => outcome,
+        };
+        let work = move || shelves.into_iter().filter(downloads).try_for_each(put_away);
         match spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
             Ok(Err(error)) => _ = self.failure.get_or_insert(error.into()),
             Err(Ok(panic)) => resume_unwind(panic),

@@ -4,6 +4,8 @@ use std::io::{self, Read, Write};
 
 use cap_std::fs::{Dir, OpenOptions};
 
+use super::change::Change;
+use super::room::Room;
 use crate::net::content::beneath::plain;
 use crate::seam::Ban;
 
@@ -23,10 +25,17 @@ pub(super) fn read(room: &Dir) -> Vec<Ban> {
 }
 
 /// Adds `ban`, as a line `ip port id`; once the file is full it stays as it is.
-pub(super) fn add(room: &Dir, ban: &Ban) -> io::Result<()> {
-    let mut file = room.open_with(BANS, plain(OpenOptions::new().append(true).create(true)))?;
-    if file.metadata()?.len() < BANS_BYTES_MAX {
-        file.write_all(format!("{} {} {}\n", ban.ip, ban.port, ban.id).as_bytes())?;
+pub(super) fn add(room: &Room, ban: &Ban) -> io::Result<()> {
+    let path = room.within(BANS);
+    let mut options = OpenOptions::new();
+    let options = plain(options.append(true).create(true));
+    let mut file = room.gate().pass(Change::Make(&path), || room.dir().open_with(BANS, options))?;
+    let bytes = file.metadata()?.len();
+    if bytes < BANS_BYTES_MAX {
+        let line = format!("{} {} {}\n", ban.ip, ban.port, ban.id);
+        let write = Change::Write(&path, bytes, line.as_bytes());
+        room.gate().pass(write, || file.write_all(line.as_bytes()))?;
+        room.gate().pass(Change::Sync(&path), || file.sync_data())?;
     }
     Ok(())
 }

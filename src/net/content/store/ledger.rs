@@ -1,5 +1,7 @@
 //! What is held and where each file stands. Pure bookkeeping: opens nothing.
 
+use std::collections::BTreeSet;
+
 use crate::content::{FileIndex, Geometry, Metainfo, PieceIndex, PieceSet};
 use crate::net::content::stamp::Stamp;
 
@@ -37,6 +39,23 @@ pub(super) struct Ledger {
     waiting: Vec<FileIndex>,
     waiting_bytes: u64,
     finished: bool,
+    /// What is not in the journal yet.
+    news: News,
+    /// Bytes written since the last commit began.
+    written_bytes: u64,
+    /// Held on the word of an earlier run: to be checked before anybody is given them.
+    unchecked: PieceSet,
+    /// Held no more, and nobody was told.
+    lost: Vec<PieceIndex>,
+}
+
+/// What became of pieces since the journal was last written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct News {
+    /// All of these are kept.
+    pub(super) kept: Vec<PieceIndex>,
+    /// Some of these may be kept again.
+    pub(super) lost: Vec<PieceIndex>,
 }
 
 impl Ledger {
@@ -68,6 +87,10 @@ impl Ledger {
             waiting: Vec::new(),
             waiting_bytes: 0,
             finished: false,
+            news: News::default(),
+            written_bytes: 0,
+            unchecked: PieceSet::empty(geometry.piece_count()),
+            lost: Vec::new(),
         }
     }
 
@@ -117,7 +140,64 @@ impl Ledger {
         }
         let missing = &mut self.missing[geometry.place(piece).0.index()];
         *missing -= 1;
+        self.news.kept.push(piece);
         *missing == 0
+    }
+
+    /// What is to be noted in the journal, if anything: whoever takes it answers for it.
+    pub(super) fn take_news(&mut self) -> Option<News> {
+        self.written_bytes = 0;
+        self.is_news().then(|| std::mem::take(&mut self.news))
+    }
+
+    /// What was taken and could not be noted waits again; what was lost meanwhile does not.
+    pub(super) fn pend_again(&mut self, pieces: Vec<PieceIndex>) {
+        self.news.kept.extend(pieces.into_iter().filter(|piece| self.kept.contains(*piece)));
+    }
+
+    /// Whether anything waits for the journal.
+    pub(super) fn is_news(&self) -> bool {
+        !(self.news.kept.is_empty() && self.news.lost.is_empty())
+    }
+
+    /// What waits for the journal of these files.
+    pub(super) fn unnoted_of(&self, metainfo: &Metainfo, files: &[FileIndex]) -> Vec<PieceIndex> {
+        let files: BTreeSet<FileIndex> = files.iter().copied().collect();
+        let of_them = |piece: &&PieceIndex| files.contains(&metainfo.geometry().place(**piece).0);
+        self.news.kept.iter().filter(of_them).copied().collect()
+    }
+
+    /// What is kept, but for what waits for the journal.
+    pub(super) fn noted(&self) -> PieceSet {
+        let mut noted = self.kept.clone();
+        self.news.kept.iter().for_each(|piece| _ = noted.remove(*piece));
+        noted
+    }
+
+    /// Counts bytes that were written; gives those since the last commit.
+    pub(super) fn wrote(&mut self, bytes: u64) -> u64 {
+        self.written_bytes += bytes;
+        self.written_bytes
+    }
+
+    /// Takes `pieces` for held on the word of an earlier run.
+    pub(super) fn trust(&mut self, pieces: impl Iterator<Item = PieceIndex>) {
+        pieces.for_each(|piece| _ = self.unchecked.insert(piece));
+    }
+
+    /// Whether `piece` was not looked at in this life.
+    pub(super) fn is_unchecked(&self, piece: PieceIndex) -> bool {
+        self.unchecked.contains(piece)
+    }
+
+    /// `piece` was looked at.
+    pub(super) fn check(&mut self, piece: PieceIndex) {
+        self.unchecked.remove(piece);
+    }
+
+    /// What ceased to be held since it was last asked.
+    pub(super) fn take_lost(&mut self) -> Vec<PieceIndex> {
+        std::mem::take(&mut self.lost)
     }
 
     /// Lets a whole file wait for its group; gives what is to be moved now.
@@ -137,6 +217,13 @@ impl Ledger {
         now
     }
 
+    /// Files that are whole, and neither in their final place nor waiting for their group: moving them failed.
+    pub(super) fn left_behind(&self, geometry: &Geometry) -> Vec<FileIndex> {
+        let waiting: BTreeSet<FileIndex> = self.waiting.iter().copied().collect();
+        let is_left = |file: &FileIndex| self.place(*file) == Place::Complete && !waiting.contains(file);
+        geometry.files().filter(is_left).collect()
+    }
+
     /// What waits, to be moved now.
     pub(super) fn take_waiting(&mut self) -> Vec<FileIndex> {
         self.waiting_bytes = 0;
@@ -145,9 +232,38 @@ impl Ledger {
 
     /// Forgets what was held of `file`: it changed under our feet.
     pub(super) fn lose(&mut self, metainfo: &Metainfo, file: FileIndex, place: Place) {
-        for piece in metainfo.geometry().pieces_of(file) {
-            self.missing[file.index()] += u32::from(self.kept.remove(piece));
+        let pieces: Vec<PieceIndex> =
+            metainfo.geometry().pieces_of(file).filter(|piece| self.kept.contains(*piece)).collect();
+        self.lose_some(metainfo, file, &pieces, place);
+    }
+
+    /// Forgets pieces of one file in the making: their bytes did not reach the disk, or are not what they were.
+    pub(super) fn lose_made(&mut self, metainfo: &Metainfo, pieces: &[PieceIndex]) {
+        for piece in pieces {
+            let file = metainfo.geometry().place(*piece).0;
+            if self.kept.contains(*piece) && matches!(self.place(file), Place::Making | Place::Complete) {
+                self.lose_some(metainfo, file, &[*piece], Place::Making);
+                self.lost.push(*piece);
+            }
         }
+    }
+
+    /// Forgets pieces of `file`, which is at `place` from now on.
+    pub(super) fn lose_some(
+        &mut self,
+        metainfo: &Metainfo,
+        file: FileIndex,
+        pieces: &[PieceIndex],
+        place: Place,
+    ) {
+        for piece in pieces {
+            self.missing[file.index()] += u32::from(self.kept.remove(*piece));
+            if !matches!(place, Place::Final(_)) {
+                self.unchecked.remove(*piece); // what is written anew is right
+            }
+        }
+        self.news.kept.retain(|piece| self.kept.contains(*piece));
+        self.news.lost.extend(pieces);
         self.set(file, place);
         if let Some(at) = self.waiting.iter().position(|waiting| *waiting == file) {
             self.waiting.swap_remove(at);

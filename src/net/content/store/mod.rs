@@ -1,7 +1,10 @@
 //! The bytes of one share on disk: read by position, written only beneath the chosen folder, moved into place when true.
 
 mod bans;
+pub(in crate::net::content) mod change;
+mod commit;
 mod holes;
+mod journal;
 mod ledger;
 mod open;
 mod place;
@@ -11,13 +14,15 @@ mod room;
 pub mod select;
 mod space;
 mod survey;
+mod trouble;
 
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use read::ReadFault;
+pub use change::{Change, Witness};
+pub use read::{Loss, ReadFault};
 pub use room::known_metainfo;
 
 use super::Stopped;
@@ -26,10 +31,14 @@ use super::handles::{Handle, Handles};
 use super::stamp::Stamp;
 use crate::content::{Block, FileIndex, Metainfo, PieceIndex, PieceSet};
 use crate::seam::Ban;
+use journal::Journal;
 use ledger::{Ledger, Place};
 use room::Room;
 
 pub(super) use room::ROOM;
+
+/// Bytes that are written before whoever writes more waits until they are synced.
+const UNSYNCED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// How a download is laid down.
 #[derive(Clone, Debug)]
@@ -115,16 +124,27 @@ pub struct Store {
 #[derive(Debug)]
 struct Download {
     room: Room,
+    /// None while it cannot be written; locked as long as a commit lasts.
+    journal: Mutex<Option<Journal>>,
     force: bool,
     /// Whether everything was chosen, empty folders included.
     is_whole: bool,
 }
 
 impl Store {
-    /// Content that lies there already: `base` is the shared folder, or the folder that holds the single file.
-    pub(super) fn source(metainfo: Arc<Metainfo>, base: Beneath, path: PathBuf, stamps: Vec<Stamp>) -> Store {
+    /// Content that lies there already: `base` is the shared folder, or the folder that holds the single file. The pieces
+    /// that are `unread` are taken at the word of an earlier run.
+    pub(super) fn source(
+        metainfo: Arc<Metainfo>,
+        base: Beneath,
+        path: PathBuf,
+        stamps: Vec<Stamp>,
+        unread: impl Iterator<Item = PieceIndex>,
+    ) -> Store {
         let wanted = PieceSet::full(metainfo.geometry().piece_count());
-        let ledger = Mutex::new(Ledger::source(metainfo.geometry(), stamps));
+        let mut ledger = Ledger::source(metainfo.geometry(), stamps);
+        ledger.trust(unread);
+        let ledger = Mutex::new(ledger);
         Store { metainfo, wanted, base, path, ledger, handles: Handles::default(), download: None }
     }
 
@@ -155,8 +175,13 @@ impl Store {
         }
         let is_all_of_it = start == 0 && u64::from(block.length) == self.metainfo.file(file).length;
         let handle = if is_all_of_it { self.made(file)? } else { self.making(file)? };
-        let written = handle.file.write_all_at(bytes, start + u64::from(block.start));
-        written.map_err(|error| self.download().room.failed_file("cannot write", file, error))
+        let (at, room) = (start + u64::from(block.start), &self.download().room);
+        let path = room.within_partial(file);
+        let written =
+            room.gate().pass(Change::Write(&path, at, bytes), || handle.file.write_all_at(bytes, at));
+        written.map_err(|error| room.failed_file("cannot write", file, error))?;
+        let unsynced_bytes = self.ledger().wrote(u64::from(block.length));
+        if unsynced_bytes > UNSYNCED_BYTES_MAX { self.commit() } else { Ok(()) }
     }
 
     /// The open file in the making, as short as it may be: for one that is written in one go.
@@ -207,7 +232,7 @@ impl Store {
 
     /// Keeps a ban with the download. Content that is shared from where it lies keeps none.
     pub fn remember(&self, ban: &Ban) -> io::Result<()> {
-        self.download.as_ref().map_or(Ok(()), |download| bans::add(download.room.dir(), ban))
+        self.download.as_ref().map_or(Ok(()), |download| bans::add(&download.room, ban))
     }
 
     /// Whether every wanted file stands in its final place.

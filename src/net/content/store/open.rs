@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use super::change::{Gate, Witness};
+use super::journal;
 use super::ledger::{Ledger, Place};
 use super::recheck::Recheck;
 use super::room::{ROOM, Room};
@@ -20,17 +22,29 @@ impl Store {
         metainfo: Arc<Metainfo>,
         progress: Progress<'_>,
     ) -> Result<(Store, PieceSet), StoreError> {
+        Store::open_watched(plan, metainfo, progress, None)
+    }
+
+    /// As [`Store::open`], with every change of the disk seen by `witness` before it is made.
+    pub fn open_watched(
+        plan: &Plan,
+        metainfo: Arc<Metainfo>,
+        progress: Progress<'_>,
+        witness: Option<Arc<dyn Witness>>,
+    ) -> Result<(Store, PieceSet), StoreError> {
         let selected = select::selected(&metainfo, &plan.select)?;
         if local([metainfo.name()]) == Path::new(ROOM) {
             let why = "downloads keep what is unfinished under that name; the share cannot be stored";
             return Err(StoreError::Refused(format!("the share is named '{ROOM}': {why}")));
         }
-        let base = enter(plan, &metainfo, &selected)?;
+        let base = enter(plan, &metainfo, &selected)?.watched(Gate(witness));
         let room = Room::enter(&base, metainfo.share())?;
+        let told = journal::read(&room, &metainfo);
         let mut ledger = Ledger::new(metainfo.geometry(), selected);
         let survey = Survey::take(&metainfo, &base, &room, &ledger, plan.force, progress)?;
         space::check(&plan.dir, survey.needed(&metainfo, &ledger, |file| survey.is_candidate(file)))?;
-        let recheck = Recheck { metainfo: &metainfo, base: &base, room: &room, survey: &survey, progress };
+        let recheck =
+            Recheck { metainfo: &metainfo, base: &base, room: &room, survey: &survey, told: &told, progress };
         recheck.run(&mut ledger)?;
         refuse_what_differs(&metainfo, &base, &survey, &ledger, plan.force)?;
         space::check(&plan.dir, survey.needed(&metainfo, &ledger, |file| is_final(&ledger, file)))?;
@@ -38,6 +52,7 @@ impl Store {
         room.stay();
         mend(&metainfo, &room, &survey, &ledger)?;
         let store = Store::downloading(plan, metainfo, base, room, ledger);
+        store.begin_journal(&told)?;
         store.complete_what_is_whole()?;
         store.move_into_place(&[])?;
         let held = store.ledger().kept().clone();
@@ -53,7 +68,8 @@ impl Store {
             });
         }
         let path = plan.dir.join(local([metainfo.name()]));
-        let download = Download { room, force: plan.force, is_whole: plan.select.is_empty() };
+        let journal = Mutex::new(None);
+        let download = Download { room, journal, force: plan.force, is_whole: plan.select.is_empty() };
         let (handles, ledger) = (Handles::default(), Mutex::new(ledger));
         Store { metainfo, wanted, base, path, ledger, handles, download: Some(download) }
     }

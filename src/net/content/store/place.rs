@@ -8,14 +8,20 @@ use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
 
+use super::commit::lock;
 use super::ledger::{GROUP_FILES_MAX, Place};
-use super::{Store, StoreError, room};
+use super::{Change, Store, StoreError, room};
 use crate::content::FileIndex;
 use crate::net::content::beneath::{Standing, local, stands};
 
 impl Store {
     /// Syncs and moves these whole files; when nothing wanted is left, finishes the download.
     pub fn move_into_place(&self, files: &[FileIndex]) -> Result<(), StoreError> {
+        // Of a group that failed half way some are moved already.
+        let files: Vec<FileIndex> = {
+            let ledger = self.ledger();
+            files.iter().copied().filter(|file| ledger.place(*file) == Place::Complete).collect()
+        };
         files.chunks(GROUP_FILES_MAX).try_for_each(|group| self.move_group(group))?;
         let is_last = {
             let ledger = self.ledger();
@@ -25,12 +31,14 @@ impl Store {
     }
 
     fn move_group(&self, group: &[FileIndex]) -> Result<(), StoreError> {
-        group.iter().try_for_each(|file| self.seal(*file, group.len() == 1))?;
-        if group.len() > 1 && SYNCS_IN_ONE_GO {
-            // The handle of a folder may be good for paths only; that of a file is good for syncing.
-            let any = self.making(group[0])?;
-            let failed = |error| self.download().room.failed_file("cannot sync", group[0], error);
-            sync_file_system(&any.file).map_err(failed)?;
+        {
+            // A failed sync is told to one caller only: it must be the one that knows whose bytes are lost.
+            let _alone = lock(&self.download().journal);
+            if let Err(error) = self.seal_group(group) {
+                let unsynced = self.ledger().unnoted_of(&self.metainfo, group);
+                self.lose_unsynced(&unsynced);
+                return Err(error);
+            }
         }
         // A move that is lost with the power leaves the file, synced, in the room: it is moved again. So the folders
         // are synced but once, in the end.
@@ -38,6 +46,18 @@ impl Store {
         group.sort_unstable(); // in the order of the tree, so that a folder is opened once for most of its files
         let mut folder = None;
         group.into_iter().try_for_each(|file| self.move_file(file, &mut folder))
+    }
+
+    fn seal_group(&self, group: &[FileIndex]) -> Result<(), StoreError> {
+        group.iter().try_for_each(|file| self.seal(*file, group.len() == 1))?;
+        if group.len() > 1 && SYNCS_IN_ONE_GO {
+            let room = &self.download().room;
+            // The handle of a folder may be good for paths only; that of a file is good for syncing.
+            let any = self.making(group[0])?;
+            let synced = room.gate().pass(Change::SyncAll, || sync_file_system(&any.file));
+            synced.map_err(|error| room.failed_file("cannot sync", group[0], error))?;
+        }
+        Ok(())
     }
 
     /// Sees that the file is there, as executable as it should be and, if it is `alone`, on the disk.
@@ -48,13 +68,18 @@ impl Store {
             return Ok(());
         }
         let handle = self.making(file)?;
+        let (path, gate) = (room.within_partial(file), room.gate());
         let seal = || -> io::Result<()> {
             if entry.executable {
                 let mode = handle.file.metadata()?.permissions().mode();
                 // Whoever may read it may execute it.
-                handle.file.set_permissions(Permissions::from_mode(mode | (mode & 0o444) >> 2))?;
+                let permissions = Permissions::from_mode(mode | (mode & 0o444) >> 2);
+                gate.pass(Change::Permit(&path), || handle.file.set_permissions(permissions))?;
             }
-            if alone || !SYNCS_IN_ONE_GO { handle.file.sync_all() } else { Ok(()) }
+            if !alone && SYNCS_IN_ONE_GO {
+                return Ok(());
+            }
+            gate.pass(Change::Sync(&path), || handle.file.sync_all())
         };
         seal().map_err(|error| room.failed_file("cannot sync", file, error))
     }
@@ -64,7 +89,7 @@ impl Store {
         let download = self.download();
         let to = self.below_base(file);
         let stamp = match download.room.look(file)? {
-            Some((stamp, _)) if stamp.bytes == self.metainfo.file(file).length => stamp,
+            Some((mark, _)) if mark.stamp.bytes == self.metainfo.file(file).length => mark.stamp,
             _ => {
                 let gone = io::Error::other("it was changed or taken away: try again");
                 return Err(download.room.failed_file("cannot move", file, gone));
@@ -81,7 +106,10 @@ impl Store {
         if ledger.place(file) != Place::Complete {
             return Ok(()); // lost meanwhile: its pieces are fetched again
         }
-        let moved = rename(download.room.partial(), &room::name(file), folder, name, download.force);
+        let partial = download.room.within_partial(file);
+        let moved = download.room.gate().pass(Change::Move(&partial, &to), || {
+            rename(download.room.partial(), &room::name(file), folder, name, download.force)
+        });
         moved.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StoreError::WouldOverwrite { path: self.base.shown(&to) },
             _ => StoreError::Io { doing: "cannot move into place", path: self.base.shown(&to), error },
@@ -112,20 +140,16 @@ impl Store {
     /// Makes every move last.
     fn sync_folders(&self) -> Result<(), StoreError> {
         if !self.metainfo.is_single_file() && SYNCS_IN_ONE_GO {
-            return self.sync_folder(Path::new(""), |folder| sync_file_system(&folder));
+            let everything = || sync_file_system(&self.base.dir().open(".")?.into_std());
+            let path = self.base.shown(Path::new(""));
+            let failed = |error| StoreError::Io { doing: "cannot sync the folder", path, error };
+            return self.base.gate().pass(Change::SyncAll, everything).map_err(failed);
         }
         let mut folders = BTreeSet::new();
         for file in self.metainfo.geometry().files().filter(|file| self.ledger().is_selected(*file)) {
             folders.extend(self.below_base(file).ancestors().skip(1).map(Path::to_owned));
         }
-        folders.iter().try_for_each(|folder| self.sync_folder(folder, |folder| folder.sync_all()))
-    }
-
-    fn sync_folder(&self, folder: &Path, sync: impl Fn(File) -> io::Result<()>) -> Result<(), StoreError> {
-        let Some(dir) = self.base.find_folder(folder)? else { return Ok(()) };
-        let path = self.base.shown(folder);
-        let failed = |error| StoreError::Io { doing: "cannot sync the folder", path, error };
-        dir.open(".").and_then(|folder| sync(folder.into_std())).map_err(failed)
+        folders.iter().try_for_each(|folder| self.base.sync_folder(folder))
     }
 
     /// Lets what is whole already and not in its place wait for its group.
@@ -151,15 +175,15 @@ impl Store {
 }
 
 /// Whether one call syncs a group of files, however many.
-const SYNCS_IN_ONE_GO: bool = cfg!(target_os = "linux");
+pub(super) const SYNCS_IN_ONE_GO: bool = cfg!(target_os = "linux");
 
 #[cfg(target_os = "linux")]
-fn sync_file_system(any: &File) -> io::Result<()> {
+pub(super) fn sync_file_system(any: &File) -> io::Result<()> {
     Ok(rustix::fs::syncfs(any)?)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn sync_file_system(any: &File) -> io::Result<()> {
+pub(super) fn sync_file_system(any: &File) -> io::Result<()> {
     any.sync_all()
 }
 

@@ -8,15 +8,18 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::ledger::Place;
+use super::ledger::{Ledger, Place};
 use super::{Store, room};
-use crate::content::{Block, FileIndex};
+use crate::content::{Block, FileIndex, LEAF_BYTES, PieceIndex, merkle};
 use crate::net::content::beneath::{Standing, open_at_hand, stands};
 use crate::net::content::handles::Handle;
 use crate::net::content::stamp::Stamp;
 
 /// How long an open file is believed to be the one its path leads to.
 const BELIEVED: Duration = Duration::from_secs(1);
+
+/// Bytes that are read at a time when a whole piece is looked at.
+const CHECKED_BYTES: u32 = 64 * 1024;
 
 /// Why a block cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -31,10 +34,20 @@ pub enum ReadFault {
         /// Which, escaped.
         path: String,
     },
+    /// The file looks as it did when its pieces were verified, and a byte of it does not.
+    #[error("'{path}' does not hold what it held, though it looks unchanged: {then}")]
+    Rotten {
+        /// Whose piece is lost.
+        file: FileIndex,
+        /// Which, escaped.
+        path: String,
+        /// What becomes of it.
+        then: &'static str,
+    },
     /// The disk failed.
     #[error("cannot read '{path}': {error}")]
     Io {
-        /// Whose pieces are in doubt.
+        /// Whose piece is lost.
         file: FileIndex,
         /// Which, escaped.
         path: String,
@@ -43,12 +56,47 @@ pub enum ReadFault {
     },
 }
 
+/// What a failed read means for what is held.
+#[derive(Debug)]
+pub struct Loss {
+    /// Why.
+    pub fault: ReadFault,
+    /// Of one file; none of them is held any more.
+    pub pieces: Vec<PieceIndex>,
+    /// Whether they may be written and kept again.
+    pub again: bool,
+}
+
 impl Store {
-    /// Fills `bytes`, which must be `block.length` long.
-    ///
-    /// After a fault none of the file's pieces is held any more; a download may write and keep them again.
-    pub fn read(&self, block: Block, bytes: &mut [u8]) -> Result<(), ReadFault> {
+    /// Fills `bytes`, which must be `block.length` long. A piece that is held on the word of an earlier run is looked at as a
+    /// whole before anything of it is given away.
+    pub fn read(&self, block: Block, bytes: &mut [u8]) -> Result<(), Loss> {
         assert_eq!(bytes.len(), block.length as usize, "a block fills its buffer");
+        let is_unchecked = self.ledger().is_unchecked(block.piece);
+        if is_unchecked {
+            self.check_piece(block.piece)?;
+        }
+        self.read_block(block, bytes)
+    }
+
+    fn check_piece(&self, piece: PieceIndex) -> Result<(), Loss> {
+        let geometry = self.metainfo.geometry();
+        let mut leaves = Vec::with_capacity(geometry.leaf_count(piece));
+        let mut buffer = vec![0; CHECKED_BYTES as usize];
+        for start in (0..geometry.length(piece)).step_by(CHECKED_BYTES as usize) {
+            let length = CHECKED_BYTES.min(geometry.length(piece) - start);
+            let part = &mut buffer[..length as usize];
+            self.read_block(Block { piece, start, length }, part)?;
+            leaves.extend(part.chunks(LEAF_BYTES as usize).map(merkle::leaf));
+        }
+        if merkle::root(&leaves, geometry.padded_leaf_count(piece)) != self.metainfo.piece_hash(piece) {
+            return Err(self.lose_rotten(piece));
+        }
+        self.ledger().check(piece);
+        Ok(())
+    }
+
+    fn read_block(&self, block: Block, bytes: &mut [u8]) -> Result<(), Loss> {
         let (file, start) = self.metainfo.geometry().place(block.piece);
         let at = start + u64::from(block.start);
         let place = self.ledger().place(file);
@@ -58,14 +106,19 @@ impl Store {
             // Moved into its final place between the two looks.
             outcome = self.read_at(file, place_now, at, bytes);
         }
-        outcome.map_err(|error| self.lose(file, error))
+        outcome.map_err(|error| self.lose(block.piece, error))
     }
 
     /// Fills `bytes` as [`Store::read`] does if nothing need be waited for; false says no more than that.
     pub fn read_at_hand(&self, block: Block, bytes: &mut [u8]) -> bool {
         let (file, start) = self.metainfo.geometry().place(block.piece);
         // Held while a file is moved, which may last.
-        let Ok(place) = self.ledger.try_lock().map(|ledger| ledger.place(file)) else { return false };
+        let Ok(ledger) = self.ledger.try_lock() else { return false };
+        let (place, is_unchecked) = (ledger.place(file), ledger.is_unchecked(block.piece));
+        drop(ledger);
+        if is_unchecked {
+            return false;
+        }
         let Some(handle) = self.handles.get(file).or_else(|| self.open_at_hand(file, place)) else {
             return false;
         };
@@ -130,16 +183,47 @@ impl Store {
         Ok(matches!(standing, Standing::File(data) if Stamp::from(&data) == verified))
     }
 
-    /// What a failed read means; the file is not believed any more.
-    fn lose(&self, file: FileIndex, error: io::Error) -> ReadFault {
+    /// What a failed read means. A file that changed is not believed any more; of one that cannot be read, only this piece.
+    fn lose(&self, piece: PieceIndex, error: io::Error) -> Loss {
+        let geometry = self.metainfo.geometry();
+        let file = geometry.place(piece).0;
         let path = self.base.shown(&self.below_base(file));
-        let place = if self.download.is_some() { Place::Making } else { Place::Lost };
         self.handles.forget(file);
-        if !is_change(&error) {
-            return ReadFault::Io { file, path, error };
+        let mut ledger = self.ledger();
+        let again = self.may_make_again(&ledger, file);
+        if is_change(&error) {
+            ledger.lose(
+                &self.metainfo,
+                file,
+                if self.download.is_some() { Place::Making } else { Place::Lost },
+            );
+            let pieces = geometry.pieces_of(file).collect();
+            return Loss { fault: ReadFault::Changed { file, path }, pieces, again };
         }
-        self.ledger().lose(&self.metainfo, file, place);
-        ReadFault::Changed { file, path }
+        if again {
+            ledger.lose_some(&self.metainfo, file, &[piece], Place::Making);
+        }
+        Loss { fault: ReadFault::Io { file, path, error }, pieces: vec![piece], again }
+    }
+
+    /// A piece whose bytes changed below a file that looks as it did.
+    fn lose_rotten(&self, piece: PieceIndex) -> Loss {
+        let file = self.metainfo.geometry().place(piece).0;
+        let path = self.base.shown(&self.below_base(file));
+        let mut ledger = self.ledger();
+        let again = self.may_make_again(&ledger, file);
+        let place = if again { Place::Making } else { ledger.place(file) };
+        ledger.lose_some(&self.metainfo, file, &[piece], place);
+        let then = match self.download {
+            Some(_) if again => "what is wrong is fetched again",
+            Some(_) => "what is wrong is not served; mend it with verify --repair",
+            None => "what is wrong is not served; share it again with --rehash",
+        };
+        Loss { fault: ReadFault::Rotten { file, path, then }, pieces: vec![piece], again }
+    }
+
+    fn may_make_again(&self, ledger: &Ledger, file: FileIndex) -> bool {
+        self.download.is_some() && matches!(ledger.place(file), Place::Making | Place::Complete)
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 
 use super::StoreError;
 use super::holes;
+use super::journal::{Told, Whereabouts};
 use super::ledger::{Ledger, Place};
 use super::room::Room;
 use super::survey::Survey;
@@ -15,12 +16,18 @@ use crate::net::content::hashing::{self, HashFault, Opener, Work};
 use crate::net::content::stamp::Stamp;
 use crate::net::content::{Progress, Stopped};
 
-/// A look at everything that is there.
+fn is_final(ledger: &Ledger, file: FileIndex) -> bool {
+    matches!(ledger.place(file), Place::Final(_))
+}
+
+/// A look at everything that is there, but for what the journal of a run that ended in order vouches for.
 pub(super) struct Recheck<'a> {
     pub(super) metainfo: &'a Metainfo,
     pub(super) base: &'a Beneath,
     pub(super) room: &'a Room,
     pub(super) survey: &'a Survey,
+    /// What the journal of the last run says.
+    pub(super) told: &'a Told,
     pub(super) progress: Progress<'a>,
 }
 
@@ -28,10 +35,14 @@ impl Recheck<'_> {
     /// Notes in `ledger` every file that is right where it belongs, and every right piece of the files in the making.
     pub(super) fn run(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
         let geometry = self.metainfo.geometry();
-        let finals: Vec<FileIndex> =
-            geometry.files().filter(|file| self.survey.is_candidate(*file)).collect();
+        self.trust(ledger);
+        let is_open = |file: &FileIndex| self.survey.is_candidate(*file) && !is_final(ledger, *file);
+        let finals: Vec<FileIndex> = geometry.files().filter(is_open).collect();
         let stand: Vec<PieceIndex> = finals.iter().flat_map(|file| geometry.pieces_of(*file)).collect();
-        let begun: Vec<PieceIndex> = self.survey.partials().flat_map(|(file, _)| self.begun(file)).collect();
+        let made = self.survey.partials().map(|(file, _)| file);
+        let made =
+            made.filter(|file| !is_final(ledger, *file) && !self.is_as_told(*file, Whereabouts::Making));
+        let begun: Vec<PieceIndex> = made.flat_map(|file| self.begun(file)).collect();
         let (stand_bytes, begun_bytes) = (self.bytes(&stand), self.bytes(&begun));
         let total_bytes = stand_bytes + begun_bytes;
         self.adopt(ledger, &finals, &stand, total_bytes)?;
@@ -40,6 +51,29 @@ impl Recheck<'_> {
             .filter(|piece| ledger.place(geometry.place(*piece).0) == Place::Making)
             .collect();
         Ok(self.go_on(ledger, &begun, total_bytes)?)
+    }
+
+    /// Takes the word of a run that ended in order for every file that looks as it did then.
+    fn trust(&self, ledger: &mut Ledger) {
+        let geometry = self.metainfo.geometry();
+        for file in geometry.files() {
+            let kept = || geometry.pieces_of(file).filter(|piece| self.told.kept.contains(*piece));
+            let is_whole = || kept().count() == geometry.pieces_of(file).count();
+            let standing =
+                self.survey.candidate(file).filter(|_| self.is_as_told(file, Whereabouts::Standing));
+            if let Some(stamp) = standing.filter(|_| is_whole()) {
+                ledger.stand(geometry, file, stamp);
+                ledger.trust(kept());
+            } else if self.is_as_told(file, Whereabouts::Making) {
+                kept().for_each(|piece| _ = ledger.keep(geometry, piece));
+                ledger.trust(kept());
+            }
+        }
+    }
+
+    fn is_as_told(&self, file: FileIndex, whereabouts: Whereabouts) -> bool {
+        let told = self.told.marks.get(&file).filter(|(place, _)| *place == whereabouts);
+        told.is_some_and(|(_, mark)| self.survey.mark(file, whereabouts) == Some(*mark))
     }
 
     fn bytes(&self, pieces: &[PieceIndex]) -> u64 {

@@ -9,11 +9,14 @@ use cap_std::fs::{Dir, MetadataExt, OpenOptions};
 
 use super::StoreError;
 use super::bans::BANS;
+use super::change::{Change, Gate};
+use super::journal;
+use super::trouble::PROBE;
 use crate::content::metainfo::METAINFO_BYTES_MAX;
 use crate::content::{FileIndex, Metainfo};
 use crate::ids::ShareId;
 use crate::net::content::beneath::{Beneath, Standing, plain, shown, stands};
-use crate::net::content::stamp::Stamp;
+use crate::net::content::stamp::{Mark, Stamp};
 
 /// The folder of everything unfinished, in the folder that downloads go to.
 pub(in crate::net::content) const ROOM: &str = ".minibit";
@@ -38,6 +41,9 @@ pub(super) struct Room {
     _lock: File,
     /// Whether to leave the room as it is at the end, to go on from.
     stay: AtomicBool,
+    /// Whether files were made whose names are not synced yet.
+    has_new_names: AtomicBool,
+    gate: Gate,
 }
 
 /// The description of a share whose download was begun in `dir`, if it is there and true: a later run needs no
@@ -66,9 +72,12 @@ impl Room {
             let dir = target.make_folder(&below)?;
             let Some(lock) = locked(&dir, target.full(Path::new("")).as_path(), failed)? else { continue };
             let partial = target.make_folder(&below.join(PARTIAL))?;
+            // Also of a room that was there: who made it may not have come so far.
+            below.ancestors().try_for_each(|folder| target.sync_folder(folder))?;
+            let gate = target.gate().clone();
             let target = target.dir().try_clone().map_err(failed)?;
-            let stay = AtomicBool::new(!is_new);
-            return Ok(Room { target, below, path, dir, partial, _lock: lock, stay });
+            let (stay, has_new_names) = (AtomicBool::new(!is_new), AtomicBool::new(false));
+            return Ok(Room { target, below, path, dir, partial, _lock: lock, stay, has_new_names, gate });
         }
         Err(StoreError::Locked { pid: "?".to_owned(), dir: target.shown(Path::new("")) })
     }
@@ -86,15 +95,54 @@ impl Room {
     /// Keeps the description for later runs.
     pub(super) fn note(&self, metainfo: &Metainfo) -> Result<(), StoreError> {
         let known = self.dir.read(METAINFO).is_ok_and(|bytes| bytes == metainfo.served_bytes());
+        let (new, place) = (self.within(METAINFO_NEW), self.within(METAINFO));
         let note = || -> io::Result<()> {
             let mut options = OpenOptions::new();
+            let options = plain(options.write(true).create(true).truncate(true));
             let mut file =
-                self.dir.open_with(METAINFO_NEW, plain(options.write(true).create(true).truncate(true)))?;
-            file.write_all(metainfo.served_bytes())?;
-            file.sync_all()?;
-            self.dir.rename(METAINFO_NEW, &self.dir, METAINFO)
+                self.gate.pass(Change::Make(&new), || self.dir.open_with(METAINFO_NEW, options))?;
+            let bytes = metainfo.served_bytes();
+            self.gate.pass(Change::Write(&new, 0, bytes), || file.write_all(bytes))?;
+            self.gate.pass(Change::Sync(&new), || file.sync_all())?;
+            let rename = || self.dir.rename(METAINFO_NEW, &self.dir, METAINFO);
+            self.gate.pass(Change::Move(&new, &place), rename)
         };
         if known { Ok(()) } else { note() }.map_err(|error| self.failed("cannot write", METAINFO, error))
+    }
+
+    /// Where its changes pass.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Where something in the room lies, seen from the folder that downloads go to.
+    pub(super) fn within(&self, name: &str) -> PathBuf {
+        self.below.join(name)
+    }
+
+    /// Where `file` in the making lies, seen from the folder that downloads go to.
+    pub(super) fn within_partial(&self, file: FileIndex) -> PathBuf {
+        self.below.join(PARTIAL).join(name(file))
+    }
+
+    /// Makes the names in the room last.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.gate.pass(Change::SyncFolder(&self.below), || self.dir.open(".")?.sync_all())
+    }
+
+    /// Makes the names of the files in the making last, where any is new.
+    pub(super) fn sync_names(&self) -> io::Result<()> {
+        if !self.has_new_names.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let partial = self.below.join(PARTIAL);
+        let synced = self.gate.pass(Change::SyncFolder(&partial), || self.partial.open(".")?.sync_all());
+        synced.inspect_err(|_| self.has_new_names.store(true, Ordering::Release))
+    }
+
+    /// Takes away a file of the room's own.
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        self.gate.pass(Change::Remove(&self.within(name)), || self.dir.remove_file(name))
     }
 
     /// Where what is kept about the download lies.
@@ -112,10 +160,10 @@ impl Room {
         self.partial.entries().is_ok_and(|mut entries| entries.next().is_none())
     }
 
-    /// What there is of `file`: its stamp, and the bytes it takes on the disk.
-    pub(super) fn look(&self, file: FileIndex) -> Result<Option<(Stamp, u64)>, StoreError> {
+    /// What there is of `file`: how it looks, and the bytes it takes on the disk.
+    pub(super) fn look(&self, file: FileIndex) -> Result<Option<(Mark, u64)>, StoreError> {
         match stands(&self.partial, &name(file)) {
-            Ok(Standing::File(data)) => Ok(Some((Stamp::from(&data), data.blocks().saturating_mul(512)))),
+            Ok(Standing::File(data)) => Ok(Some((Mark::from(&data), data.blocks().saturating_mul(512)))),
             Ok(Standing::Nothing) => Ok(None),
             Ok(_) => {
                 let path = shown(&self.path_of(file));
@@ -134,22 +182,32 @@ impl Room {
     /// Opens `file` in the making, made if need be, of whatever length it is.
     pub(super) fn make(&self, file: FileIndex) -> Result<File, StoreError> {
         let mut options = OpenOptions::new();
-        let options = plain(options.read(true).write(true).create(true));
-        let made = self.partial.open_with(name(file), options).map(cap_std::fs::File::into_std);
+        let options = plain(options.read(true).write(true).create_new(true));
+        let make = || self.partial.open_with(name(file), options).map(cap_std::fs::File::into_std);
+        let made = match self.gate.pass(Change::Make(&self.within_partial(file)), make) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.open(file),
+            made => made.inspect(|_| self.has_new_names.store(true, Ordering::Release)),
+        };
         made.map_err(|error| self.failed_file("cannot make", file, error))
     }
 
     /// Opens `file` in the making, begun if need be, `bytes` long and without a byte on the disk where it can be.
     pub(super) fn begin(&self, file: FileIndex, bytes: u64) -> Result<File, StoreError> {
         let begun = self.make(file)?;
-        let stretch = || if begun.metadata()?.len() == bytes { Ok(()) } else { begun.set_len(bytes) };
+        let path = self.within_partial(file);
+        let stretch = || match begun.metadata()?.len() {
+            length if length == bytes => Ok(()),
+            _ => self.gate.pass(Change::Stretch(&path, bytes), || begun.set_len(bytes)),
+        };
         stretch().map_err(|error| self.failed_file("cannot make", file, error))?;
         Ok(begun)
     }
 
     /// Takes away what there is of `file`.
     pub(super) fn discard(&self, file: FileIndex) -> Result<(), StoreError> {
-        self.partial.remove_file(name(file)).map_err(|error| self.failed_file("cannot remove", file, error))
+        let path = self.within_partial(file);
+        let removed = self.gate.pass(Change::Remove(&path), || self.partial.remove_file(name(file)));
+        removed.map_err(|error| self.failed_file("cannot remove", file, error))
     }
 
     /// The error of doing something with a file in the making.
@@ -161,7 +219,8 @@ impl Room {
         self.path.join(PARTIAL).join(name(file))
     }
 
-    fn failed(&self, doing: &'static str, name: &str, error: io::Error) -> StoreError {
+    /// The error of doing something with a file of the room's own, or with the room itself.
+    pub(super) fn failed(&self, doing: &'static str, name: &str, error: io::Error) -> StoreError {
         StoreError::Io { doing, path: shown(&self.path.join(name)), error }
     }
 }
@@ -174,14 +233,20 @@ pub(super) fn name(file: FileIndex) -> PathBuf {
 impl Drop for Room {
     /// Nothing here can be reported, nor does it matter: a room that is left over is entered again.
     fn drop(&mut self) {
-        if *self.stay.get_mut() || self.dir.remove_dir(PARTIAL).is_err() {
+        let folder = |path: &Path, remove: &dyn Fn() -> io::Result<()>| {
+            self.gate.pass(Change::RemoveFolder(path), remove).is_ok()
+        };
+        if self.stay.load(Ordering::Relaxed)
+            || !folder(&self.within(PARTIAL), &|| self.dir.remove_dir(PARTIAL))
+        {
             return;
         }
-        for name in [METAINFO_NEW, METAINFO, BANS, LOCK] {
-            let _ = self.dir.remove_file(name);
+        // The journal first: what it says is no longer so.
+        for name in [journal::JOURNAL, journal::JOURNAL_NEW, METAINFO_NEW, METAINFO, BANS, PROBE, LOCK] {
+            let _ = self.remove(name);
         }
-        if self.target.remove_dir(&self.below).is_ok() {
-            let _ = self.target.remove_dir(ROOM);
+        if folder(&self.below, &|| self.target.remove_dir(&self.below)) {
+            folder(Path::new(ROOM), &|| self.target.remove_dir(ROOM));
         }
     }
 }

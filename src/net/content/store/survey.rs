@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 use cap_std::fs::Dir;
 
 use super::StoreError;
+use super::journal::Whereabouts;
 use super::ledger::Ledger;
 use super::room::Room;
 use crate::content::{FileIndex, Metainfo};
 use crate::net::content::beneath::{Beneath, Standing, below_target};
-use crate::net::content::stamp::Stamp;
+use crate::net::content::stamp::{Mark, Stamp};
 use crate::net::content::{Progress, go_on};
 
 /// What was seen of each file.
 #[derive(Debug)]
 pub(super) struct Survey {
     /// In its final place, of the right length.
-    finals: Vec<Option<Stamp>>,
-    /// In the room: the stamp, and the bytes it takes on the disk.
-    partials: Vec<Option<(Stamp, u64)>>,
+    finals: Vec<Option<Mark>>,
+    /// In the room: how it looks, and the bytes it takes on the disk.
+    partials: Vec<Option<(Mark, u64)>>,
     files: Vec<FileIndex>,
 }
 
@@ -50,7 +51,15 @@ impl Survey {
 
     /// The stamp of the file that may be adopted.
     pub(super) fn candidate(&self, file: FileIndex) -> Option<Stamp> {
-        self.finals[file.index()]
+        self.finals[file.index()].map(|mark| mark.stamp)
+    }
+
+    /// How a file looks in either place.
+    pub(super) fn mark(&self, file: FileIndex, whereabouts: Whereabouts) -> Option<Mark> {
+        match whereabouts {
+            Whereabouts::Standing => self.finals[file.index()],
+            Whereabouts::Making => self.partials[file.index()].map(|(mark, _)| mark),
+        }
     }
 
     /// Whether a file of the right length stands in the final place.
@@ -60,7 +69,7 @@ impl Survey {
 
     /// The files that lie in the room, and their lengths there.
     pub(super) fn partials(&self) -> impl Iterator<Item = (FileIndex, u64)> {
-        let lengths = self.partials.iter().map(|partial| partial.map(|(stamp, _)| stamp.bytes));
+        let lengths = self.partials.iter().map(|partial| partial.map(|(mark, _)| mark.stamp.bytes));
         self.files.iter().zip(lengths).filter_map(|(file, bytes)| Some((*file, bytes?)))
     }
 
@@ -88,12 +97,12 @@ fn candidate(
     path: &Path,
     standing: Standing,
     force: bool,
-) -> Result<Option<Stamp>, StoreError> {
+) -> Result<Option<Mark>, StoreError> {
     match standing {
         Standing::Nothing => Ok(None),
         Standing::Folder => Err(base.in_the_way(path, "a folder where a file must be")),
         Standing::Special(what) => Err(base.in_the_way(path, what)),
-        Standing::File(data) if data.len() == metainfo.file(file).length => Ok(Some(Stamp::from(&data))),
+        Standing::File(data) if data.len() == metainfo.file(file).length => Ok(Some(Mark::from(&data))),
         Standing::File(_) if force => Ok(None),
         Standing::File(_) => Err(StoreError::WouldOverwrite { path: base.shown(path) }),
     }

@@ -1,0 +1,67 @@
+//! Keeps what was written lasting, and waits out a disk that refuses: nothing is lost, and the share goes on by itself.
+
+use tokio::time::Instant;
+
+use super::Driver;
+use crate::ids::ShareId;
+use crate::net::content::StoreError;
+use crate::net::jobs;
+use crate::seam::{Event, News};
+
+impl Driver {
+    /// Begins what is due: commits, and looks whether a disk takes something again. Called a few times a second.
+    pub(super) fn look_after_disks(&mut self) {
+        if self.is_stopping() {
+            return;
+        }
+        let now = Instant::now();
+        for (share, shelf) in self.shelves.iter_mut().filter(|(_, shelf)| shelf.is_download) {
+            if shelf.begins_commit(now) {
+                self.disk_jobs += 1;
+                self.work.spawn(jobs::commit(shelf.store.clone(), *share));
+            }
+            if shelf.begins_probe(now) {
+                self.disk_jobs += 1;
+                self.work.spawn(jobs::probe(shelf.store.clone(), *share));
+            }
+        }
+    }
+
+    /// The value; or nothing, of a disk that refused: then the share waits until it takes something again. What waiting
+    /// cannot mend ends the run.
+    pub(super) fn unless_refused<T>(&mut self, share: ShareId, outcome: Result<T, StoreError>) -> Option<T> {
+        let store = self.shelf(share).store.clone();
+        let error = match outcome {
+            Err(error) if error.is_passing() => error,
+            other => return self.unless_failed(other),
+        };
+        if self.shelf(share).refused(Instant::now()) && !self.is_stopping() {
+            let why = store.explained(error);
+            let text = format!("{why}; the download waits, and goes on by itself once it can");
+            let _ = self.desk.news.try_send(News::Trouble { share: Some(share), text });
+            self.echoes.push_back(Event::Halted { share });
+        }
+        let pieces = store.take_lost();
+        if !pieces.is_empty() {
+            self.echoes.push_back(Event::Spoiled { share, pieces });
+        }
+        self.settle();
+        None
+    }
+
+    /// A disk that refused was tried again.
+    pub(super) fn probed(&mut self, share: ShareId, outcome: &Result<(), StoreError>) {
+        let shelf = self.shelf(share);
+        if outcome.is_err() {
+            return shelf.refuses_still(Instant::now());
+        }
+        shelf.trouble = None;
+        let text = "the disk takes what it is given again: the download goes on".to_owned();
+        let _ = self.desk.news.try_send(News::Trouble { share: Some(share), text });
+        let left_behind = self.shelf(share).store.left_behind();
+        if !self.shelf(share).is_keeping && !left_behind.is_empty() {
+            self.settle_files(share, left_behind);
+        }
+        self.tell(Event::Resumed { share });
+    }
+}

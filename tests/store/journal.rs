@@ -1,0 +1,184 @@
+//! What an orderly end is worth: the next run takes files at their word that look as they did, and looks before it gives.
+
+use std::fs::{self, OpenOptions};
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use minibit::content::PieceSet;
+use minibit::net::content::{Loss, ReadFault, Scanned, Store};
+
+use crate::retouch::retouch_journal;
+use crate::support::*;
+
+/// A download of `a` (four pieces, three of them kept), `b` (in its place) and `c` (nothing yet) that ended in order.
+fn closed() -> (World, Scanned) {
+    let world = world(&[("a", 4 * PIECE_BYTES as usize), ("b", 1_100_000), ("c", PIECE_BYTES as usize)]);
+    let shared = share(&world.there);
+    let (store, _) = open(&plan(&world.here), &shared);
+    let pieces: Vec<_> = store.wanted().iter().collect();
+    pieces[..3]
+        .iter()
+        .chain(&pieces[4..pieces.len() - 1])
+        .for_each(|piece| copy_piece(&shared.store, &store, *piece));
+    store.close().expect("an orderly end");
+    (world, shared)
+}
+
+/// Goes on with it; also how many bytes were read to see what is there.
+fn go_on(world: &World, shared: &Scanned) -> (Store, PieceSet, u64) {
+    let read = AtomicU64::new(0);
+    let note = |done, _| {
+        read.fetch_max(done, Ordering::Relaxed);
+        ControlFlow::Continue(())
+    };
+    let (store, held) =
+        Store::open(&plan(&world.here), shared.metainfo.clone(), &note).expect("it can be opened");
+    (store, held, read.into_inner())
+}
+
+fn finish(world: &World, shared: &Scanned, store: Store, held: &PieceSet) {
+    fill(&shared.store, &store, held);
+    assert!(store.is_finished());
+    drop(store);
+    assert_eq!(listing(&world.here.join("tree")), listing(&world.there));
+}
+
+fn journal(world: &World, shared: &Scanned) -> PathBuf {
+    room(&world.here, shared).join("journal")
+}
+
+fn spoil(path: &PathBuf, at: u64) {
+    let file = OpenOptions::new().write(true).open(path).expect("a file");
+    file.write_all_at(b"!?", at).expect("writable");
+}
+
+const HELD: [[u32; 2]; 2] = [[0, 2], [4, 37]];
+
+#[test]
+fn after_an_orderly_end_nothing_is_read_to_know_what_is_there() {
+    let (world, shared) = closed();
+    let (store, held, read) = go_on(&world, &shared);
+    assert_eq!((held.runs().as_slice(), read), (&HELD[..], 0));
+    finish(&world, &shared, store, &held);
+}
+
+#[test]
+fn after_any_other_end_every_byte_is_read() {
+    let (world, shared) = closed();
+    drop(go_on(&world, &shared).0);
+    let (store, held, read) = go_on(&world, &shared);
+    assert_eq!(held.runs(), HELD);
+    assert!(read >= 1_100_000 + 3 * u64::from(PIECE_BYTES));
+    finish(&world, &shared, store, &held);
+}
+
+#[test]
+fn a_file_that_looks_otherwise_is_read_and_the_others_are_not() {
+    let (world, shared) = closed();
+    spoil(&partial(&world.here, &shared, 0), 5);
+    let (store, held, read) = go_on(&world, &shared);
+    assert_eq!(held.runs(), [[1, 2], [4, 37]]);
+    assert!((3..=4).contains(&(read / u64::from(PIECE_BYTES))), "only what there is of that file: {read}");
+    finish(&world, &shared, store, &held);
+}
+
+#[test]
+fn a_file_that_is_gone_is_fetched_again() {
+    let (world, shared) = closed();
+    fs::remove_file(partial(&world.here, &shared, 0)).unwrap();
+    fs::remove_file(world.here.join("tree/b")).unwrap();
+    let (store, held, _) = go_on(&world, &shared);
+    assert!(held.is_empty());
+    finish(&world, &shared, store, &held);
+}
+
+#[test]
+fn bytes_that_rotted_below_a_file_that_looks_unchanged_are_never_given_and_fetched_again() {
+    let (world, shared) = closed();
+    spoil(&partial(&world.here, &shared, 0), u64::from(PIECE_BYTES) + 9);
+    retouch_journal(&shared, &world.here);
+    let (store, mut held, read) = go_on(&world, &shared);
+    assert_eq!((held.runs().as_slice(), read), (&HELD[..], 0), "who does not look cannot know");
+    let pieces: Vec<_> = store.wanted().iter().collect();
+    let read = |at: usize| store.read(blocks(&store, pieces[at])[1], &mut vec![0; 16 * 1024]);
+    assert!(
+        !store.read_at_hand(blocks(&store, pieces[0])[0], &mut vec![0; 16 * 1024]),
+        "not before it was looked at"
+    );
+    read(0).unwrap();
+    match read(1) {
+        Err(Loss { fault: ReadFault::Rotten { path, .. }, pieces: lost, again: true }) => {
+            assert!(path.ends_with("tree/a") && lost == [pieces[1]]);
+        }
+        other => panic!("{other:?}"),
+    }
+    read(2).unwrap();
+    held.remove(pieces[1]);
+    finish(&world, &shared, store, &held);
+}
+
+#[test]
+fn bytes_that_rotted_in_their_final_place_are_never_given_and_not_written_over() {
+    let (world, shared) = closed();
+    spoil(&world.here.join("tree/b"), 40_000);
+    retouch_journal(&shared, &world.here);
+    let (store, held, _) = go_on(&world, &shared);
+    let rotten = store.wanted().iter().nth(5).unwrap();
+    let loss = store.read(blocks(&store, rotten)[0], &mut vec![0; 16 * 1024]).unwrap_err();
+    assert!(matches!(loss, Loss { fault: ReadFault::Rotten { .. }, again: false, .. }), "{loss:?}");
+    assert!(held.contains(rotten));
+    assert!(store.read(blocks(&store, rotten)[0], &mut vec![0; 16 * 1024]).is_err(), "nor when asked again");
+}
+
+#[test]
+fn an_older_journal_is_not_believed_of_what_changed_since() {
+    let (world, shared) = closed();
+    let old = fs::read(journal(&world, &shared)).unwrap();
+    let (store, _, _) = go_on(&world, &shared);
+    let fourth = store.wanted().iter().nth(3).unwrap();
+    copy_piece(&shared.store, &store, fourth);
+    drop(store);
+    fs::write(journal(&world, &shared), old).unwrap();
+    let (store, held, read) = go_on(&world, &shared);
+    assert_eq!(held.runs(), [[0, 37]]);
+    assert!(read > 0, "what was written since is looked at");
+    finish(&world, &shared, store, &held);
+}
+
+#[test]
+fn a_damaged_or_foreign_journal_costs_a_look_and_nothing_else() {
+    let (_, other) = closed();
+    let foreign = |text: &str| text.replace(&other.metainfo.share().to_string(), &"0".repeat(64));
+    let changes: [(&str, &dyn Fn(String) -> String); 6] = [
+        ("empty", &|_| String::new()),
+        ("garbage", &|_| "\u{0}\u{1}nonsense\n".repeat(100)),
+        ("newer", &|text| text.replacen("journal 1", "journal 9", 1)),
+        ("foreign", &|text| foreign(&text)),
+        ("one letter changed", &|text| text.replacen("kept", "kepT", 1)),
+        ("cut", &|text| text[..text.len() - 3].to_owned()),
+    ];
+    for (name, change) in changes {
+        let (world, shared) = closed();
+        let path = journal(&world, &shared);
+        let text = change(fs::read_to_string(&path).unwrap());
+        fs::write(&path, text).unwrap();
+        let (store, held, read) = go_on(&world, &shared);
+        assert_eq!(held.runs(), HELD, "{name}");
+        assert!(read > 1_100_000, "{name}");
+        finish(&world, &shared, store, &held);
+    }
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_or_is_no_file_is_put_aside_or_named() {
+    let (world, shared) = closed();
+    let path = journal(&world, &shared);
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", &path).unwrap();
+    let (store, held, _) = go_on(&world, &shared);
+    assert_eq!(held.runs(), HELD);
+    assert!(fs::symlink_metadata(&path).unwrap().is_file(), "the link was replaced, not followed");
+    finish(&world, &shared, store, &held);
+}
