@@ -5,6 +5,7 @@
 mod begin;
 mod cache;
 mod changes;
+mod crash;
 mod finish;
 mod journal;
 mod resume;

@@ -1,0 +1,58 @@
+//! What must hold after any crash, looked at with other eyes than the store's: bytes are compared with what was shared.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use minibit::content::{PieceIndex, PieceSet};
+use minibit::net::content::Scanned;
+
+use crate::support::{content, room};
+
+/// The files of the share that is played with: 64 pieces.
+pub const FILES: [(&str, usize); 5] =
+    [("a", 40 * 16_384), ("b/c", 15 * 16_384 + 5), ("b/d", 5 * 16_384), ("e/f/g", 2 * 16_384), ("h", 77)];
+
+/// The true bytes of every piece, by number, with the file they are of and where in it they are.
+pub struct Truth {
+    pieces: Vec<(usize, usize, Vec<u8>)>,
+}
+
+impl Truth {
+    /// Of [`FILES`].
+    pub fn new() -> Truth {
+        let mut pieces = Vec::new();
+        for (number, (path, bytes)) in FILES.iter().enumerate() {
+            let whole = content(path, *bytes);
+            pieces.extend(
+                whole.chunks(16_384).enumerate().map(|(at, piece)| (number, at * 16_384, piece.to_vec())),
+            );
+        }
+        Truth { pieces }
+    }
+
+    /// Every piece that the store believes in has its true bytes, wherever its file is; a file that stands in its place is
+    /// right to the last byte; and what was promised is there.
+    pub fn check(&self, shared: &Scanned, dir: &Path, held: &PieceSet, promised: &BTreeSet<u32>) {
+        let mut files: Vec<Option<Vec<u8>>> = Vec::new();
+        for (number, (path, bytes)) in FILES.iter().enumerate() {
+            let stands = fs::read(dir.join("tree").join(path)).ok();
+            if let Some(stands) = &stands {
+                assert!(
+                    *stands == content(path, *bytes),
+                    "'{path}' stands in its place and is not what was shared"
+                );
+            }
+            let partial = room(dir, shared).join("partial").join(number.to_string());
+            files.push(stands.or_else(|| fs::read(partial).ok()));
+        }
+        for piece in held.iter().map(PieceIndex::get) {
+            let (file, at, truth) = &self.pieces[piece as usize];
+            let there = files[*file].as_ref().and_then(|bytes| bytes.get(*at..*at + truth.len()));
+            assert_eq!(there, Some(truth.as_slice()), "piece {piece} is believed and is not there");
+        }
+        let held: BTreeSet<u32> = held.iter().map(PieceIndex::get).collect();
+        let broken: Vec<&u32> = promised.difference(&held).collect();
+        assert!(broken.is_empty(), "pieces {broken:?} were synced and noted, and are gone");
+    }
+}

@@ -1,0 +1,167 @@
+//! Crashes after every change that a download makes of its disk, with any part of what was not synced lost.
+//!
+//! A download is played on a real folder by the store of production; each change passes a witness. From what was written down
+//! the disk after a crash is laid down in a fresh folder, and the store must find its way from there.
+
+mod check;
+mod model;
+mod recorder;
+mod story;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use minibit::chance::Chance;
+use minibit::net::content::{ScanOptions, Scanned};
+use tempfile::TempDir;
+
+use crate::retouch::retouch_journal;
+use crate::support::{World, try_share, world};
+use check::{FILES, Truth};
+use model::{Disk, Image};
+use story::{Course, Story, image_of, play, recover};
+
+/// Seeds of the short run; as many as the variable says of the long one.
+const SEEDS: u64 = 6;
+const SEEDS_VARIABLE: &str = "MINIBIT_CRASH_SEEDS";
+
+/// Everything a run needs.
+struct Stage {
+    _world: World,
+    shared: Scanned,
+    truth: Truth,
+    ground: TempDir,
+    recoveries: u64,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let world = world(&FILES);
+        let options = ScanOptions { piece_bytes: Some(16 * 1024), ..ScanOptions::default() };
+        let shared = try_share(&world.there, options).expect("it can be shared");
+        assert_eq!(shared.metainfo.geometry().piece_count(), 64);
+        // In memory where that can be had: the syncs that matter here are those of the model.
+        let memory = Path::new("/dev/shm");
+        let ground = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Stage { _world: world, shared, truth: Truth::new(), ground: ground.expect("a folder"), recoveries: 0 }
+    }
+
+    fn fresh(&self) -> PathBuf {
+        let dir = self.ground.path().join("here");
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir(&dir).expect("a folder");
+        dir
+    }
+
+    fn play(&self, course: Course, chance: &mut Chance) -> Story {
+        play(&self.shared, &self.fresh(), course, chance)
+    }
+
+    /// Crashes after every change of `story`, each `times` with another part lost, now and then once more while it recovers.
+    fn crash_everywhere(&mut self, story: &Story, times: usize, chance: &mut Chance) {
+        let mut disk = Disk::holding(Image::default());
+        for count in 0..=story.log.len() {
+            for _ in 0..times {
+                let image = disk.crash(chance);
+                self.recover_from(&image, story, count, chance);
+            }
+            if let Some(op) = story.log.get(count) {
+                disk.apply(op);
+            }
+        }
+    }
+
+    fn recover_from(&mut self, image: &Image, story: &Story, count: usize, chance: &mut Chance) {
+        let _said = Said(&story.log[..count]);
+        let promised = story.promised_at(count);
+        let log = self.recover(image, &promised);
+        if chance.below(8) == 0 {
+            let mut disk = Disk::holding(image.clone());
+            log.iter().take(chance.below(log.len() + 1)).for_each(|op| disk.apply(op));
+            let again = disk.crash(chance);
+            self.recover(&again, &promised);
+        }
+    }
+
+    fn recover(&mut self, image: &Image, promised: &std::collections::BTreeSet<u32>) -> Vec<recorder::Op> {
+        let dir = self.fresh();
+        image.lay_down(&dir);
+        retouch_journal(&self.shared, &dir);
+        let (opened, log) = recover(&self.shared, &dir);
+        let (store, held) = opened.expect("a crash is no reason not to go on");
+        self.truth.check(&self.shared, &dir, &held, promised);
+        drop(store);
+        self.recoveries += 1;
+        log
+    }
+}
+
+/// Tells of the last changes before a crash that went wrong.
+struct Said<'a>(&'a [recorder::Op]);
+
+impl Drop for Said<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let last = self.0.iter().rev().take(40).rev();
+            eprintln!("the crash came after {} changes, the last of them:", self.0.len());
+            last.for_each(|op| eprintln!("  {}", op.shown()));
+        }
+    }
+}
+
+fn seeds() -> u64 {
+    std::env::var(SEEDS_VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS)
+}
+
+const COURSE: Course = Course { commits_percent: 12, is_stopped: false, failing: None };
+
+#[test]
+fn after_a_crash_at_any_moment_nothing_wrong_is_believed_and_nothing_synced_is_lost() {
+    let mut stage = Stage::new();
+    for seed in 0..seeds() {
+        let mut chance = Chance::new(seed);
+        let course = Course { is_stopped: seed % 3 == 0, ..COURSE };
+        let story = stage.play(course, &mut chance);
+        assert_eq!(story.is_finished, !course.is_stopped);
+        stage.crash_everywhere(&story, if seeds() > SEEDS { 6 } else { 2 }, &mut chance);
+    }
+    eprintln!("{} recoveries of {} downloads", stage.recoveries, seeds());
+}
+
+#[test]
+fn a_sync_that_fails_is_never_believed_whatever_it_was_of() {
+    let mut stage = Stage::new();
+    let syncs = |op: &recorder::Op| {
+        use recorder::Op::{Sync, SyncAll, SyncFolder};
+        matches!(op, Sync(_) | SyncAll | SyncFolder(_))
+    };
+    let whole = stage.play(COURSE, &mut Chance::new(1));
+    let syncs: Vec<usize> = (0..whole.log.len()).filter(|at| syncs(&whole.log[*at])).collect();
+    for number in syncs {
+        let mut chance = Chance::new(1);
+        let course = Course { failing: Some((number, ErrorKind::Other)), ..COURSE };
+        let story = stage.play(course, &mut chance);
+        assert!(story.is_finished);
+        stage.crash_everywhere(&story, 1, &mut chance);
+    }
+}
+
+#[test]
+fn a_download_outlives_the_failure_of_any_one_change() {
+    let stage = Stage::new();
+    let whole = stage.play(COURSE, &mut Chance::new(2));
+    for kind in [ErrorKind::StorageFull, ErrorKind::Other] {
+        for number in 0..whole.log.len() {
+            let dir = stage.fresh();
+            let course = Course { failing: Some((number, kind)), ..COURSE };
+            let story = play(&stage.shared, &dir, course, &mut Chance::new(2));
+            assert!(story.is_finished, "change {number}: {:?}", whole.log[number]);
+            let tree = image_of(&dir);
+            for (path, bytes) in FILES {
+                let there = &tree.files[&Path::new("tree").join(path)];
+                assert!(*there == crate::support::content(path, bytes), "change {number}: '{path}'");
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Downloads as they may go, written down: pieces in any order, commits and moves at any time, an orderly end or none.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use minibit::chance::Chance;
+use minibit::content::{PieceIndex, PieceSet};
+use minibit::net::content::{Scanned, Store, StoreError, UNWATCHED};
+
+use super::model::Image;
+use super::recorder::{Op, Recorder};
+use crate::support::{blocks, plan};
+
+/// What a download did to the disk, and what it may count on at each moment.
+#[derive(Debug)]
+pub struct Story {
+    /// Every change, in order.
+    pub log: Vec<Op>,
+    /// What was committed once so many changes were made: it is there after any later crash.
+    pub promised: Vec<(usize, BTreeSet<u32>)>,
+    /// Whether it ran to its end, with everything in its place.
+    pub is_finished: bool,
+}
+
+impl Story {
+    /// What was promised when the crash came after `count` changes.
+    pub fn promised_at(&self, count: usize) -> BTreeSet<u32> {
+        let made = self.promised.iter().take_while(|(at, _)| *at <= count);
+        made.last().map(|(_, pieces)| pieces.clone()).unwrap_or_default()
+    }
+}
+
+/// How a download goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Course {
+    /// Of a hundred pieces, after how many a commit follows.
+    pub commits_percent: usize,
+    /// Whether it is stopped, in order, before it is done.
+    pub is_stopped: bool,
+    /// The change that fails, once.
+    pub failing: Option<(usize, io::ErrorKind)>,
+}
+
+/// Plays a download of `shared` into `dir` as `course` says.
+pub fn play(shared: &Scanned, dir: &Path, course: Course, chance: &mut Chance) -> Story {
+    let recorder = match course.failing {
+        None => Recorder::new(),
+        Some((number, kind)) => Recorder::failing(number, kind),
+    };
+    let mut player = Player { shared, recorder: recorder.clone(), promised: Vec::new() };
+    let mut is_finished = false;
+    // A change that fails while the download begins ends it; the next attempt goes on.
+    for _ in 0..2 {
+        if let Ok((store, held)) =
+            Store::open_watched(&plan(dir), shared.metainfo.clone(), UNWATCHED, Some(recorder.clone()))
+        {
+            is_finished = player.download(&store, &held, course, chance);
+            break;
+        }
+        assert!(
+            course.failing.is_some() && recorder.has_failed(),
+            "only the injected fault stops a download"
+        );
+    }
+    Story { log: recorder.log(), promised: player.promised, is_finished }
+}
+
+struct Player<'a> {
+    shared: &'a Scanned,
+    recorder: Arc<Recorder>,
+    promised: Vec<(usize, BTreeSet<u32>)>,
+}
+
+impl Player<'_> {
+    fn download(&mut self, store: &Store, held: &PieceSet, course: Course, chance: &mut Chance) -> bool {
+        let mut missing: Vec<PieceIndex> = store.wanted().minus(held).collect();
+        chance.shuffle(&mut missing);
+        let mut kept: BTreeSet<u32> = held.iter().map(PieceIndex::get).collect();
+        let mut left = missing.len();
+        // A fault of the disk puts back what it spoiled; each fault happens once, so this ends.
+        while let Some(piece) = missing.pop() {
+            let outcome = self.copy(store, piece);
+            kept.insert(piece.get());
+            self.bear(store, outcome, Some(piece), &mut kept, &mut missing);
+            if chance.below(100) < course.commits_percent {
+                self.commit(store, &mut kept, &mut missing);
+            }
+            left = left.saturating_sub(1);
+            if course.is_stopped && left < 20 {
+                break;
+            }
+        }
+        while !course.is_stopped && !store.is_finished() {
+            let again = store.flush().and_then(|()| store.move_into_place(&store.left_behind()));
+            self.bear(store, again, None, &mut kept, &mut missing);
+            while let Some(piece) = missing.pop() {
+                let outcome = self.copy(store, piece);
+                kept.insert(piece.get());
+                self.bear(store, outcome, Some(piece), &mut kept, &mut missing);
+            }
+        }
+        let closed = store.flush().and_then(|()| store.close());
+        if closed.is_ok() && course.is_stopped {
+            self.promised.push((self.recorder.count(), kept));
+        }
+        store.is_finished()
+    }
+
+    /// Copies one piece and counts it, as the shell does.
+    fn copy(&self, store: &Store, piece: PieceIndex) -> Result<(), StoreError> {
+        for block in blocks(store, piece) {
+            let mut bytes = vec![0; block.length as usize];
+            self.shared.store.read(block, &mut bytes).expect("the source is there");
+            store.write(block, &bytes)?;
+        }
+        store.keep(piece)
+    }
+
+    fn commit(&mut self, store: &Store, kept: &mut BTreeSet<u32>, missing: &mut Vec<PieceIndex>) {
+        match store.commit() {
+            Ok(()) => self.promised.push((self.recorder.count(), kept.clone())),
+            refused => self.bear(store, refused, None, kept, missing),
+        }
+    }
+
+    /// After a fault: what was being copied is copied again, and so is what the disk lost.
+    fn bear(
+        &self,
+        store: &Store,
+        outcome: Result<(), StoreError>,
+        piece: Option<PieceIndex>,
+        kept: &mut BTreeSet<u32>,
+        missing: &mut Vec<PieceIndex>,
+    ) {
+        if let Err(error) = outcome {
+            assert!(error.is_passing() && self.recorder.has_failed(), "{error}");
+            missing.extend(piece);
+        }
+        let lost = store.take_lost();
+        lost.iter().for_each(|piece| _ = kept.remove(&piece.get()));
+        missing.extend(lost);
+    }
+}
+
+/// Starts anew on what a crash left, writing down what that changes.
+pub fn recover(shared: &Scanned, dir: &Path) -> (Result<(Store, PieceSet), StoreError>, Vec<Op>) {
+    let recorder = Recorder::new();
+    let opened = Store::open_watched(&plan(dir), shared.metainfo.clone(), UNWATCHED, Some(recorder.clone()));
+    (opened, recorder.log())
+}
+
+/// What lies below `dir`, but for the lock.
+pub fn image_of(dir: &Path) -> Image {
+    let mut image = Image::default();
+    for entry in walkdir::WalkDir::new(dir).min_depth(1) {
+        let entry = entry.expect("readable");
+        let path = entry.path().strip_prefix(dir).expect("below").to_owned();
+        if entry.file_type().is_dir() {
+            image.folders.insert(path);
+        } else if path.file_name() != Some("lock".as_ref()) {
+            image.files.insert(path, std::fs::read(entry.path()).expect("readable"));
+        }
+    }
+    image
+}
