@@ -290,7 +290,7 @@ async fn a_download_that_would_overwrite_ends_the_run_with_that() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_fails_ends_the_run_with_that_and_leaves_no_task() {
+async fn a_room_that_was_taken_away_ends_the_run_with_that_and_leaves_no_task() {
     let (from, to) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let bytes = content();
     for name in 0..40 {
@@ -312,6 +312,9 @@ async fn a_disk_that_fails_ends_the_run_with_that_and_leaves_no_task() {
     };
     let (seeded, ended) = tokio::join!(seed.run(), story);
     seeded.unwrap();
-    assert!(matches!(ended, Err(RunError::Store(StoreError::Io { .. }))), "{ended:?}");
+    assert!(
+        matches!(&ended, Err(RunError::Store(StoreError::Refused(why))) if why.contains("taken away")),
+        "{ended:?}"
+    );
     no_task_is_left().await;
 }

@@ -244,7 +244,7 @@ impl Driver {
             }
             Ok(Done::Probed { share, outcome }) => {
                 self.disk_jobs -= 1;
-                self.probed(share, &outcome);
+                self.probed(share, outcome);
             }
             Ok(Done::Prepared { share, outcome }) => {
                 self.disk_jobs -= 1;

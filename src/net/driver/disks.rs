@@ -50,12 +50,15 @@ impl Driver {
     }
 
     /// A disk that refused was tried again.
-    pub(super) fn probed(&mut self, share: ShareId, outcome: &Result<(), StoreError>) {
-        let shelf = self.shelf(share);
-        if outcome.is_err() {
-            return shelf.refuses_still(Instant::now());
+    pub(super) fn probed(&mut self, share: ShareId, outcome: Result<(), StoreError>) {
+        match &outcome {
+            Ok(()) => self.shelf(share).trouble = None,
+            Err(error) if error.is_passing() => return self.shelf(share).refuses_still(Instant::now()),
+            Err(_) => {
+                self.unless_failed(outcome);
+                return;
+            }
         }
-        shelf.trouble = None;
         let text = "the disk takes what it is given again: the download goes on".to_owned();
         let _ = self.desk.news.try_send(News::Trouble { share: Some(share), text });
         let left_behind = self.shelf(share).store.left_behind();

@@ -125,6 +125,16 @@ impl Room {
         self.below.join(PARTIAL).join(name(file))
     }
 
+    /// Whether its path still leads to it.
+    pub(super) fn is_in_place(&self) -> io::Result<bool> {
+        let ours = Stamp::from(&self.dir.dir_metadata()?).identity;
+        match self.target.symlink_metadata(&self.below) {
+            Ok(data) => Ok(Stamp::from(&data).identity == ours),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes the names in the room last.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.gate.pass(Change::SyncFolder(&self.below), || self.dir.open(".")?.sync_all())
@@ -217,6 +227,14 @@ impl Room {
 
     fn path_of(&self, file: FileIndex) -> PathBuf {
         self.path.join(PARTIAL).join(name(file))
+    }
+
+    /// The error of a room that somebody took away.
+    pub(super) fn gone(&self) -> StoreError {
+        let path = shown(&self.path);
+        StoreError::Refused(format!(
+            "'{path}' was taken away while the download was using it: run the same command again"
+        ))
     }
 
     /// The error of doing something with a file of the room's own, or with the room itself.
