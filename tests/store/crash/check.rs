@@ -13,33 +13,34 @@ use crate::support::{content, room};
 pub const FILES: [(&str, usize); 5] =
     [("a", 40 * 16_384), ("b/c", 15 * 16_384 + 5), ("b/d", 5 * 16_384), ("e/f/g", 2 * 16_384), ("h", 77)];
 
-/// The true bytes of every piece, by number, with the file they are of and where in it they are.
+/// The true bytes of every file, and of every piece, by number, with the file they are of and where in it they are.
 pub struct Truth {
+    files: Vec<Vec<u8>>,
     pieces: Vec<(usize, usize, Vec<u8>)>,
 }
 
 impl Truth {
     /// Of [`FILES`].
     pub fn new() -> Truth {
+        let files: Vec<Vec<u8>> = FILES.iter().map(|(path, bytes)| content(path, *bytes)).collect();
         let mut pieces = Vec::new();
-        for (number, (path, bytes)) in FILES.iter().enumerate() {
-            let whole = content(path, *bytes);
+        for (number, whole) in files.iter().enumerate() {
             pieces.extend(
                 whole.chunks(16_384).enumerate().map(|(at, piece)| (number, at * 16_384, piece.to_vec())),
             );
         }
-        Truth { pieces }
+        Truth { files, pieces }
     }
 
     /// Every piece that the store believes in has its true bytes, wherever its file is; a file that stands in its place is
     /// right to the last byte; and what was promised is there.
     pub fn check(&self, shared: &Scanned, dir: &Path, held: &PieceSet, promised: &BTreeSet<u32>) {
         let mut files: Vec<Option<Vec<u8>>> = Vec::new();
-        for (number, (path, bytes)) in FILES.iter().enumerate() {
+        for (number, (path, _)) in FILES.iter().enumerate() {
             let stands = fs::read(dir.join("tree").join(path)).ok();
             if let Some(stands) = &stands {
                 assert!(
-                    *stands == content(path, *bytes),
+                    *stands == self.files[number],
                     "'{path}' stands in its place and is not what was shared"
                 );
             }

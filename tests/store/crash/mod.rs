@@ -90,7 +90,8 @@ impl Stage {
     }
 
     fn recover(&mut self, image: &Image, promised: &std::collections::BTreeSet<u32>) -> Vec<recorder::Op> {
-        let dir = self.fresh();
+        let dir = self.ground.path().join("crashed");
+        fs::create_dir_all(&dir).expect("a folder");
         image.lay_down(&dir);
         retouch_journal(&self.shared, &dir);
         let (opened, log) = recover(&self.shared, &dir);
