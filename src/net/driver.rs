@@ -278,3 +278,38 @@ impl Driver {
         self.desk.views.send_replace(views);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::PeerId;
+    use crate::node::NodeConfig;
+    use crate::wire::Role;
+
+    fn driver() -> Driver {
+        let node = NodeConfig {
+            id: PeerId([1; 20]),
+            port: 0,
+            agent: "test".to_owned(),
+            role: Role::Peer,
+            open: false,
+            advertised: Vec::new(),
+            limit_up: None,
+            limit_down: None,
+            seed: 1,
+        };
+        let (views, news, checking) =
+            (watch::channel(Vec::new()).0, mpsc::channel(1).0, watch::channel(None).0);
+        let desk = Desk { stores: HashMap::new(), plans: HashMap::new(), views, checking, news };
+        Driver::new(Node::new(node), desk, mpsc::channel(1).0, Disk::new(0).0)
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "a bug in one task")]
+    async fn a_panic_in_any_task_is_the_whole_runs_and_leaves_nothing_half_dead() {
+        let mut driver = driver();
+        driver.work.spawn(async { panic!("a bug in one task") });
+        let done = driver.work.join_next().await.expect("a task");
+        driver.done(done);
+    }
+}
