@@ -364,6 +364,11 @@ impl Node {
             out.extend(
                 lists.into_iter().map(|(link, list)| Action::Send { link, message: Message::PeerList(list) }),
             );
+            let register = self.halls.get_mut(&share).and_then(|hall| hall.register.as_mut());
+            let news = register.map_or(Vec::new(), |register| register.tell(now));
+            out.extend(
+                news.into_iter().map(|(link, peer)| Action::Send { link, message: Message::NewPeer(peer) }),
+            );
             self.left(share);
         }
     }

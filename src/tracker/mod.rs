@@ -2,9 +2,10 @@
 //!
 //! Knows no blocks. What it keeps sits behind these few calls, so that another keeper could stand in its place.
 
+mod pace;
 mod roll;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::scope::Scope;
 use crate::time::Moment;
 use crate::wire::PeerAddress;
 
+use pace::{Pace, Paced};
 use roll::Roll;
 
 /// Addresses kept of one share; the one not heard for longest gives way.
@@ -22,19 +24,21 @@ pub const ENTRIES_MAX: usize = 131_072;
 pub const LIST_MAX: usize = 200;
 /// In a crowd a list has only so many: enough to go on from, where each of them tells of others...
 const LIST_MIN: usize = 20;
-/// ...once the lists of late had this many in all, beside...
-const LISTED_AT_ONCE: u32 = 65_536;
-/// ...so many a second. Full lists for 5,000 that come at once keep a seed of 50 Mbit/s from its share for fifteen seconds.
-const LISTED_PER_SECOND: u32 = 4_096;
-const LISTED_PACE: Duration = Duration::from_nanos(1_000_000_000 / LISTED_PER_SECOND as u64);
+/// ...once the lists of late had as many in all as those of 200 that come at once, beside so many a second. Full lists for 5,000 that come at once keep a
+/// seed of 50 Mbit/s from its share for fifteen seconds.
+const LISTED: Pace = Pace { at_once: 20_480, per_second: 4_096 };
 /// Beyond [`LIST_MAX`] members, so many are told of a newcomer (`wire.md`).
 const NEWS_MAX: usize = 50;
+/// In a crowd they are told a little later: of 5,000 that come at once, who all got a list, that is 27 MB.
+const TOLD: Pace = Pace { at_once: 8_192, per_second: 512 };
+/// Newcomers who are still news; beyond, the first of them is found by lists and other peers alone.
+const UNTOLD_MAX: usize = 8_192;
 /// A peer that went without a word is kept so long: its other links may well live.
 pub const TIME_TO_LIVE: Duration = Duration::from_secs(120);
 /// How often members who know few are told again (`wire.md`).
 pub const RELIST: Duration = Duration::from_secs(60);
 /// Told of fewer than these, a member may well have few links.
-const FEW: usize = 30;
+const FEW: usize = LIST_MIN;
 
 /// Somebody who can be dialled.
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +85,10 @@ pub struct Register {
     ages: BTreeSet<Age>,
     members: Roll<LinkId, Member>,
     relist: Moment,
-    /// When all that lists had would have been told at the usual pace.
-    listed: Moment,
+    listed: Paced,
+    told: Paced,
+    /// Who came in a crowd and is still news, the first one first; some may be gone. At most [`UNTOLD_MAX`].
+    untold: VecDeque<LinkId>,
     chance: Chance,
 }
 
@@ -98,7 +104,9 @@ impl Register {
             ages: BTreeSet::new(),
             members: Roll::new(),
             relist: now.after(RELIST),
-            listed: now,
+            listed: Paced::new(LISTED, now),
+            told: Paced::new(TOLD, now),
+            untold: VecDeque::new(),
             chance,
         }
     }
@@ -109,8 +117,34 @@ impl Register {
         self.members.insert(link, Member { id, place: (ip, port), told: list.len() });
         let address = PeerAddress { id, ip, port };
         let is_news = port != 0 && self.enter(Entry { address, heard: now, link: Some(link) });
-        let news = if is_news { self.news_of(address, link) } else { Vec::new() };
+        let mut news = Vec::new();
+        if is_news && self.are_few() {
+            news = self.news_of(address, link, LIST_MAX);
+        } else if is_news {
+            self.untold.push_back(link);
+            if self.untold.len() > UNTOLD_MAX {
+                self.untold.pop_front();
+            }
+            news = self.tell(now);
+        }
         Welcome { list, news }
+    }
+
+    /// Who is told of newcomers now: of the latest at once, but in a crowd only so many a second.
+    pub fn tell(&mut self, now: Moment) -> Vec<(LinkId, PeerAddress)> {
+        let mut news = Vec::new();
+        while let Some(newcomer) = self.untold.front().copied().filter(|_| self.told.left(now) >= NEWS_MAX) {
+            self.untold.pop_front();
+            let place = self.members.get(newcomer).map(|member| member.place);
+            let entry =
+                place.and_then(|place| self.entries.get(place)).filter(|entry| entry.link == Some(newcomer));
+            if let Some(address) = entry.map(|entry| entry.address) {
+                let told = self.news_of(address, newcomer, NEWS_MAX);
+                self.told.spend(now, told.len());
+                news.extend(told);
+            }
+        }
+        news
     }
 
     /// A link is gone. A peer that said goodbye is forgotten, another stays for a while.
@@ -153,9 +187,10 @@ impl Register {
         lists
     }
 
-    /// When `tick` is due.
+    /// When [`Register::tick`] or [`Register::tell`] is due.
     pub fn deadline(&self) -> Moment {
-        self.relist
+        let tell = self.untold.front().map(|_| self.told.when(NEWS_MAX));
+        tell.map_or(self.relist, |tell| tell.min(self.relist))
     }
 
     /// Who could be dialled.
@@ -187,27 +222,22 @@ impl Register {
 
     /// A random choice of at most [`LIST_MAX`] that this viewer could dial.
     fn list_for(&mut self, id: PeerId, viewer: IpAddr, now: Moment) -> Vec<PeerAddress> {
-        let list_max = self.list_max(now);
+        let list_max = self.listed.left(now).clamp(LIST_MIN, LIST_MAX);
         let list = self.entries.some(list_max, &mut self.chance, |_, entry| {
             let address = Some(entry.address).filter(|address| address.id != id)?;
             seen_by(&self.own_hosts, address, viewer)
         });
-        let listed = self.listed.max(now).after(LISTED_PACE * u32::try_from(list.len()).expect("a few"));
-        self.listed = listed.min(now.after(LISTED_PACE * LISTED_AT_ONCE));
+        self.listed.spend(now, list.len());
         list
     }
 
-    /// How many the next list may have: all, unless a crowd came just now.
-    fn list_max(&self, now: Moment) -> usize {
-        let left = (LISTED_PACE * LISTED_AT_ONCE).saturating_sub(self.listed.since(now));
-        let left = left.as_nanos() / LISTED_PACE.as_nanos();
-        usize::try_from(left).unwrap_or(LIST_MAX).clamp(LIST_MIN, LIST_MAX)
+    /// Whether all members are told of each newcomer.
+    fn are_few(&self) -> bool {
+        self.members.len() <= LIST_MAX + 1
     }
 
-    /// Whom to tell of a newcomer: all while they are at most [`LIST_MAX`], beyond that some by chance.
-    fn news_of(&mut self, address: PeerAddress, newcomer: LinkId) -> Vec<(LinkId, PeerAddress)> {
-        let are_few = self.members.len() <= LIST_MAX + 1;
-        let most = if are_few { LIST_MAX } else { NEWS_MAX };
+    /// Whom to tell of a newcomer, at most so many, by chance.
+    fn news_of(&mut self, address: PeerAddress, newcomer: LinkId, most: usize) -> Vec<(LinkId, PeerAddress)> {
         let news = self.members.some(most, &mut self.chance, |link, member| {
             let is_other = link != newcomer && member.id != address.id;
             let seen = seen_by(&self.own_hosts, address, member.place.0).filter(|_| is_other)?;
