@@ -182,6 +182,14 @@ fn only_what_cannot_be_held_is_changed() {
     assert!(local(&name(&[b':'; 86]), System::Windows).is_err());
 }
 
+#[test]
+fn what_looks_changed_from_what_is_no_name_is_a_name_itself() {
+    for found in [&b"%2E"[..], b".%2E", b"C%3A", b"%00", b"c%00#"] {
+        assert_eq!(shown(&original(found, System::Windows)), shown(found));
+        assert_eq!(local(&name(found), System::Windows).unwrap(), found);
+    }
+}
+
 fn names() -> impl Strategy<Value = Name> {
     let tricky = prop::sample::select(vec![
         "a", "%", "3A", "25", "%3A", "%25", ":", ".", " ", "CON", "%43ON", "%43", "nul", "é", "COM1", "?",
