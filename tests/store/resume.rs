@@ -214,3 +214,21 @@ fn bans_are_kept_with_the_download_and_gone_with_it() {
     drop(store);
     finish(&world, &shared);
 }
+
+#[test]
+fn a_damaged_line_costs_no_ban_but_its_own() {
+    let (world, shared) = stopped();
+    let ban = |n| Ban { id: PeerId([n; 20]), ip: [10, 0, 0, n].into(), port: 5000 };
+    let (store, _) = open(&plan(&world.here), &shared);
+    store.remember(&ban(1)).unwrap();
+    drop(store);
+    let file = world.here.join(".minibit").join(shared.metainfo.share().to_string()).join("bans");
+    let kept = fs::read(&file).unwrap();
+    fs::write(&file, [&b"\0\xff\n"[..], &kept, b"10.0.0.9 50"].concat()).unwrap();
+    let (store, _) = open(&plan(&world.here), &shared);
+    assert_eq!(store.banned(), [ban(1)]);
+    store.remember(&ban(2)).unwrap();
+    assert_eq!(store.banned(), [ban(1), ban(2)]);
+    drop(store);
+    finish(&world, &shared);
+}
