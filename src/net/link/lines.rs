@@ -30,9 +30,11 @@ impl Lines {
 
     /// Where the next bytes go; never empty as long as [`Lines::line`] was asked and gave no error.
     pub(super) fn room(&mut self) -> &mut [u8] {
-        self.bytes.copy_within(self.held.clone(), 0);
-        self.searched -= self.held.start;
-        self.held = 0..self.held.len();
+        if self.held.start > 0 {
+            self.bytes.copy_within(self.held.clone(), 0);
+            self.searched -= self.held.start;
+            self.held = 0..self.held.len();
+        }
         &mut self.bytes[self.held.end..]
     }
 
