@@ -6,6 +6,8 @@ pub mod content;
 mod dial;
 mod disk;
 pub mod driver;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod jobs;
 mod link;
 mod listen;

@@ -2,6 +2,8 @@
 
 mod beneath;
 mod cache;
+#[cfg(feature = "fuzz")]
+pub(super) mod fuzz;
 mod handles;
 mod hashing;
 pub mod scan;

@@ -2,6 +2,8 @@
 //!
 //! They know frames and bytes, and nothing of what a message means.
 
+#[cfg(feature = "fuzz")]
+pub(super) mod fuzz;
 mod lines;
 mod reader;
 mod source;

@@ -9,6 +9,8 @@
 //! status times that are made up to the nanosecond. After such things one distrusts the cache and hashes again.
 
 mod folder;
+#[cfg(feature = "fuzz")]
+pub(super) mod fuzz;
 mod sheet;
 
 use std::io;

@@ -3,6 +3,8 @@
 mod bans;
 pub(in crate::net::content) mod change;
 mod commit;
+#[cfg(feature = "fuzz")]
+pub(super) mod fuzz;
 mod holes;
 mod journal;
 mod ledger;
