@@ -24,16 +24,9 @@ const PINNED_BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// So many banned ids on one public address, and the address itself is refused.
 const STRIKES_MAX: u32 = 2;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Idle,
-    Dialling,
-    Linked,
-}
-
 #[derive(Clone, Debug)]
 struct Entry {
-    state: State,
+    is_linked: bool,
     id: Option<PeerId>,
     failures: u32,
     not_before: Moment,
@@ -45,6 +38,9 @@ pub struct Book {
     entries: BTreeMap<Endpoint, Entry>,
     /// Of `entries`, those that the person named: a few.
     pinned: BTreeSet<Endpoint>,
+    /// Where a dial is under way, until it came to its end: whoever comes from there meanwhile, and whatever it does, is
+    /// another link and no reason to dial again.
+    dialling: BTreeSet<Endpoint>,
     own: BTreeSet<Endpoint>,
     banned_ids: BTreeSet<(IpAddr, PeerId)>,
     banned_places: BTreeSet<(IpAddr, u16)>,
@@ -55,7 +51,7 @@ impl Book {
     /// An endpoint that the person named: never forgotten.
     pub fn pin(&mut self, endpoint: Endpoint, now: Moment) {
         self.pinned.insert(endpoint.clone());
-        let entry = Entry { state: State::Idle, id: None, failures: 0, not_before: now };
+        let entry = Entry { is_linked: false, id: None, failures: 0, not_before: now };
         self.entries.entry(endpoint).or_insert(entry);
     }
 
@@ -72,7 +68,7 @@ impl Book {
         if refused || !self.has_room() {
             return false;
         }
-        let entry = Entry { state: State::Idle, id, failures: 0, not_before };
+        let entry = Entry { is_linked: false, id, failures: 0, not_before };
         self.entries.insert(endpoint, entry).is_none()
     }
 
@@ -87,7 +83,9 @@ impl Book {
             return true;
         }
         let is_hopeless = |(endpoint, entry): &(&Endpoint, &Entry)| {
-            entry.state == State::Idle && entry.failures > 0 && !self.pinned.contains(endpoint)
+            let is_kept =
+                entry.is_linked || self.dialling.contains(*endpoint) || self.pinned.contains(*endpoint);
+            entry.failures > 0 && !is_kept
         };
         let hopeless = self.entries.iter().filter(is_hopeless);
         let worst = hopeless.max_by_key(|(_, entry)| entry.failures).map(|(endpoint, _)| endpoint.clone());
@@ -105,18 +103,19 @@ impl Book {
         is_linked: impl Fn(PeerId) -> bool,
         chance: &mut Chance,
     ) -> Vec<Endpoint> {
-        let is_due = |entry: &Entry| {
-            entry.state == State::Idle && entry.not_before <= now && !entry.id.is_some_and(&is_linked)
+        let is_due = |(endpoint, entry): &(&Endpoint, &Entry)| {
+            let is_busy = entry.is_linked || self.dialling.contains(*endpoint);
+            !is_busy && entry.not_before <= now && !entry.id.is_some_and(&is_linked)
         };
-        let pinned = self.pinned.iter().filter_map(|endpoint| self.entries.get(endpoint));
-        let pinned_due = pinned.filter(|entry| is_due(entry)).count();
+        let pinned = self.pinned.iter().filter_map(|endpoint| self.entries.get_key_value(endpoint));
+        let pinned_due = pinned.filter(is_due).count();
         if max == 0 && pinned_due == 0 {
             return Vec::new();
         }
         let mut due: Vec<((bool, u32, Moment), &Endpoint)> = self
             .entries
             .iter()
-            .filter(|(_, entry)| is_due(entry))
+            .filter(is_due)
             .map(|(endpoint, entry)| {
                 ((!self.pinned.contains(endpoint), entry.failures, entry.not_before), endpoint)
             })
@@ -126,17 +125,21 @@ impl Book {
         }
         chance.shuffle(&mut due);
         due.sort_by_key(|(key, _)| *key);
-        let dialling = self.entries.values().filter(|entry| entry.state == State::Dialling).count();
-        due.truncate(max.min(DIALS_MAX).saturating_sub(dialling).max(pinned_due));
+        due.truncate(max.min(DIALS_MAX).saturating_sub(self.dialling.len()).max(pinned_due));
         let due: Vec<Endpoint> = due.into_iter().map(|(_, endpoint)| endpoint.clone()).collect();
-        due.iter().for_each(|endpoint| self.change(endpoint, |entry| entry.state = State::Dialling));
+        self.dialling.extend(due.iter().cloned());
         due
+    }
+
+    /// The dial to `endpoint` came to its end: somebody there said who it is, or will not.
+    pub fn dialled(&mut self, endpoint: &Endpoint) {
+        self.dialling.remove(endpoint);
     }
 
     /// Nobody answered at `endpoint`, or refused us: it is left alone for a while that grows.
     pub fn failed(&mut self, endpoint: &Endpoint, now: Moment, chance: &mut Chance) {
         let Some(entry) = self.entries.get_mut(endpoint) else { return };
-        entry.state = State::Idle;
+        entry.is_linked = false;
         entry.failures += 1;
         let ceiling = if self.pinned.contains(endpoint) { PINNED_BACKOFF_MAX } else { BACKOFF_MAX };
         entry.not_before = now.after(backoff(entry.failures, ceiling, chance));
@@ -145,7 +148,7 @@ impl Book {
     /// The one at `endpoint` is linked and says it is `id`.
     pub fn linked(&mut self, endpoint: &Endpoint, id: PeerId) {
         self.change(endpoint, |entry| {
-            entry.state = State::Linked;
+            entry.is_linked = true;
             entry.id = Some(id);
         });
     }
@@ -153,18 +156,18 @@ impl Book {
     /// The link to `endpoint` ended, and not by a failure: tried again soon, with jitter, so that not everyone comes back
     /// at once.
     pub fn unlinked(&mut self, endpoint: &Endpoint, now: Moment, chance: &mut Chance) {
-        let wait = jittered(BACKOFF_FIRST, chance);
-        let entry = self.entries.get_mut(endpoint).filter(|entry| entry.state != State::Idle);
-        let Some(entry) = entry else { return };
-        entry.state = State::Idle;
-        entry.failures = 0;
-        entry.not_before = now.after(wait);
+        let not_before = now.after(jittered(BACKOFF_FIRST, chance));
+        if let Some(entry) = self.entries.get_mut(endpoint).filter(|entry| entry.is_linked) {
+            *entry = Entry { is_linked: false, id: entry.id, failures: 0, not_before };
+        }
     }
 
     /// `endpoint` is a second way to `id`, who is linked already.
     pub fn is_also(&mut self, endpoint: &Endpoint, id: PeerId, now: Moment, chance: &mut Chance) {
-        self.unlinked(endpoint, now, chance);
-        self.change(endpoint, |entry| entry.id = Some(id));
+        let not_before = now.after(jittered(BACKOFF_FIRST, chance));
+        self.change(endpoint, |entry| {
+            *entry = Entry { is_linked: false, id: Some(id), failures: 0, not_before }
+        });
     }
 
     /// `endpoint` leads to ourselves: never dialled or learned again.
@@ -257,6 +260,7 @@ mod tests {
         let (mut now, mut waits) = (Moment::START, Vec::new());
         for _ in 0..12 {
             let endpoint = book.due(now, 1, nobody, &mut chance).pop().expect("it is due");
+            book.dialled(&endpoint);
             book.failed(&endpoint, now, &mut chance);
             assert!(book.due(now, 1, nobody, &mut chance).is_empty());
             let not_before = book.entries[&endpoint].not_before;
@@ -293,6 +297,7 @@ mod tests {
                 book.due(later(round * 100), 9, nobody, &mut chance).as_slice(),
                 std::slice::from_ref(&tracker)
             );
+            book.dialled(&tracker);
             book.failed(&tracker, later(round * 100), &mut chance);
         }
     }

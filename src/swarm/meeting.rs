@@ -61,6 +61,7 @@ impl Refusal {
 impl Swarm {
     /// Whether a peer that just said who it is may be linked. Closes the link that it replaces, if any.
     pub fn admit(&mut self, remote: &Remote, turn: &mut Turn<'_>) -> Result<(), Refusal> {
+        remote.dialled.iter().for_each(|endpoint| self.book.dialled(endpoint));
         if remote.id == self.own_id {
             let endpoints = remote.dialled.iter().cloned().chain(listening_at(remote));
             endpoints.for_each(|endpoint| self.book.is_ourselves(endpoint));
@@ -199,6 +200,7 @@ impl Swarm {
 
     /// A dial came to nothing, or the other side refused before it was linked.
     pub fn dial_failed(&mut self, endpoint: &Endpoint, turn: &mut Turn<'_>) {
+        self.book.dialled(endpoint);
         self.book.failed(endpoint, turn.now, &mut self.chance);
     }
 

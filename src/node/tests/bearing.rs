@@ -161,6 +161,31 @@ fn this_machine_is_not_dialled_because_another_says_so() {
 }
 
 #[test]
+fn a_place_is_not_dialled_again_before_its_dial_came_to_an_end() {
+    let mut stage = Stage::leecher();
+    let teller = stage.guest(1);
+    let place = PeerAddress { id: PeerId([3; 20]), ip: IpAddr::from([10, 0, 0, 2]), port: 5000 };
+    assert_eq!(dials(&stage.says(teller, Message::PeerList(vec![place]))), 1);
+    let dials_there = |out: Vec<Action>| {
+        let there =
+            |action: &&Action| matches!(action, Action::Dial { endpoint, .. } if endpoint.port == 5000);
+        out.iter().filter(there).count()
+    };
+    for _ in 0..5 {
+        let link = stage.guest(2);
+        stage.says(link, request(99));
+        let link = stage.guest(2);
+        stage.happens(Event::Closed { link });
+        stage.says(teller, Message::Heartbeat);
+        assert_eq!(dials_there(stage.pass(Duration::from_secs(10))), 0);
+    }
+    let (share, endpoint) = (stage.share(), Endpoint::at(place.ip, place.port));
+    stage.happens(Event::DialFailed { share, endpoint });
+    stage.says(teller, Message::Heartbeat);
+    assert_eq!(dials_there(stage.pass(Duration::from_secs(10))), 1);
+}
+
+#[test]
 fn a_stock_that_changes_without_end_closes_the_link() {
     let mut stage = Stage::leecher();
     let link = stage.guest(1);
