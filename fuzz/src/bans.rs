@@ -6,7 +6,7 @@ use minibit::net::fuzz::{bans, with_ban};
 pub fn run(bytes: &[u8]) {
     let kept = bans(bytes);
     assert!(kept.len() <= bytes.split(|byte| *byte == b'\n').count());
-    let again = kept.iter().fold(Vec::new(), |file, ban| with_ban(file, ban));
+    let again = kept.iter().fold(Vec::new(), with_ban);
     assert_eq!(bans(&again), kept);
     if let Some(ban) = kept.first() {
         let more = bans(&with_ban(bytes.to_vec(), ban));
