@@ -297,6 +297,21 @@ fn paths_may_be_a_hundred_deep_and_not_deeper() {
 }
 
 #[test]
+fn paths_may_be_4096_bytes_long_and_not_longer() {
+    let of = |lengths: &[usize]| {
+        let opened = lengths.iter().map(|length| format!("d{length}:{}", "a".repeat(*length)));
+        let tree = [opened.collect::<String>().as_bytes(), EMPTY_FILE, &vec![b'e'; lengths.len()]].concat();
+        Metainfo::parse(&with_tree(&tree))
+    };
+    let of_last = |last: [usize; 2]| of(&[&[255; 15][..], &last].concat());
+    assert_eq!(of_last([127, 128]).unwrap().files()[0].path.to_string().len(), 4096);
+    for long in [of_last([128, 128]), of(&[255; 17]), of(&[255; 90])] {
+        assert!(long.unwrap_err().to_string().contains("4096 bytes"));
+    }
+    assert!(of(&[255, 256]).unwrap_err().to_string().contains("longer than 255 bytes"));
+}
+
+#[test]
 fn only_regular_files_are_in_a_tree() {
     let file = |properties: &str| with_tree(format!("d1:ad0:d{properties}eee").as_bytes());
     let root = format!("11:pieces root32:{}", "r".repeat(32));

@@ -300,8 +300,18 @@ fn a_part_of_the_metainfo_lies_within_it() {
 
 #[test]
 fn a_run_of_pieces_is_a_pair_in_order_below_two_to_the_21() {
-    for run in ["[1,0]", "[0,2097152]", "[0]", "[]", "[0,1,2]", "7", "[0,18446744073709551615]", "{}", "null"]
-    {
+    for run in [
+        "[1,0]",
+        "[0,2097152]",
+        "[0,1099511627775]",
+        "[0]",
+        "[]",
+        "[0,1,2]",
+        "7",
+        "[0,18446744073709551615]",
+        "{}",
+        "null",
+    ] {
         for key in ["estoque", "novos"] {
             assert_malformed(format!(r#"{{"tipo":"ESTOQUE","{key}":[[0,0],{run}]}}"#));
         }
