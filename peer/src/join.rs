@@ -1,6 +1,7 @@
 //! `minibit-peer join`: what was typed becomes a session that downloads.
 
 use std::net::{Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use minibit::console::event::Event;
@@ -9,7 +10,7 @@ use minibit::console::start::Place;
 use minibit::console::subject::Subject;
 use minibit::console::{Exit, Failure, Talk, human};
 use minibit::ids::Endpoint;
-use minibit::net::content::Plan;
+use minibit::net::content::{Plan, known_metainfo};
 use minibit::node::{NodeConfig, ShareConfig, Start};
 use minibit::wire::Role;
 use tokio_util::sync::CancellationToken;
@@ -72,7 +73,9 @@ fn download(join: &Join) -> Download {
 fn shared(subject: Subject, endpoints: Vec<Endpoint>, join: Join) -> Shared {
     let (share, name) = (subject.share(), subject.name());
     let start = match subject {
-        Subject::Link(_) => Start::Linked,
+        // What an earlier run was told lies beside what it got: nobody need tell it again.
+        Subject::Link(_) => known_metainfo(&join.dir, share)
+            .map_or(Start::Linked, |metainfo| Start::Described(Arc::new(metainfo))),
         Subject::Described(metainfo) => Start::Described(metainfo),
     };
     let config = ShareConfig { share, start, endpoints, goal: None };

@@ -2,15 +2,14 @@
 //!
 //! Nothing here sleeps to wait: a story goes on when an event, an end or its deadline has come.
 
-mod binaries;
 mod choosing;
-mod content;
+#[path = "../common/mod.rs"]
+mod common;
 mod crowded;
 mod libtorrent;
-mod node;
 mod outside;
-#[path = "../../../tests/common/program.rs"]
-mod program;
 mod spreading;
 mod stopping;
 mod stranger;
+
+use common::{binaries, content, node};

@@ -115,9 +115,30 @@ impl Node {
 
     /// Stops it as Ctrl-C would, and waits for its end.
     pub fn interrupt(self) -> End {
-        let signalled = Command::new("sh").args(["-c", &format!("kill -INT {}", self.pid())]).status();
-        assert!(signalled.is_ok_and(|status| status.success()), "{} cannot be signalled", self.name);
+        self.signal("INT");
         self.end()
+    }
+
+    /// Sends it a signal, by its name without SIG.
+    pub fn signal(&self, name: &str) {
+        let signalled = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid())]).status();
+        assert!(signalled.is_ok_and(|status| status.success()), "{} cannot be signalled", self.name);
+    }
+
+    /// Ends it as a power cut would, and waits until it is gone.
+    pub fn kill(&mut self) {
+        let _ = self.program.child.kill(); // fails only when it has ended
+        let _ = self.program.child.wait();
+    }
+
+    /// Passes over what it has told so far, for whoever lets it run for long: it waits for its reader in the end.
+    pub fn pass_over(&self) {
+        while self.program.event(Duration::ZERO).is_ok() {}
+    }
+
+    /// What it has said on standard error so far.
+    pub fn talk(&self) -> String {
+        self.program.talk()
     }
 
     /// Its process number.
