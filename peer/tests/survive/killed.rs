@@ -20,7 +20,7 @@ use tempfile::{TempDir, tempdir};
 
 use super::caller::{Caller, share_of, wait_for};
 use super::content::file;
-use super::node::{Node, fetched, join, number, seed, str, text};
+use super::node::{ANYWHERE, Node, fetched, join, number, seed, str, text};
 
 const MIB: u64 = 1024 * 1024;
 const PIECE_BYTES: usize = 256 * 1024;
@@ -46,7 +46,7 @@ struct Cycle {
     fetched_again: u64,
 }
 
-/// A tracker and a seed that are begun again where they were, and a folder for the peers of each cycle.
+/// A tracker that is begun again where it was, a seed that is begun again anywhere, and a folder for each cycle's peers.
 struct World {
     place: TempDir,
     shared: PathBuf,
@@ -55,7 +55,7 @@ struct World {
     share: ShareId,
     link: String,
     tracker: (Node, String),
-    seed: (Node, String),
+    seed: Node,
     chance: Chance,
 }
 
@@ -65,9 +65,9 @@ impl World {
         let place = tempdir().expect("a folder");
         let shared = file(place.path(), "film", usize::try_from(bytes).expect("it fits into memory"));
         let content = fs::read(&shared).expect("it was just written");
-        let (ip, limit) = (own_address(), rate.to_string());
-        let tracker = begin_tracker(place.path(), &format!("{ip}:0"));
-        let (seed, link) = begin_seed(place.path(), &shared, &tracker.1, &format!("{ip}:0"), &limit);
+        let limit = rate.to_string();
+        let tracker = begin_tracker(place.path(), &format!("{}:0", own_address()));
+        let (seed, _, link) = begin_seed(place.path(), &shared, &tracker.1, &limit);
         let share = share_of(&link);
         World { place, shared, content, limit, share, link, tracker, seed, chance: Chance::new(bytes) }
     }
@@ -103,7 +103,7 @@ impl World {
         drop((one, two));
         fs::remove_dir_all(&folder).expect("the folder is ours");
         self.tracker.0.pass_over();
-        self.seed.0.pass_over();
+        self.seed.pass_over();
         let fetched_again = if victim == Victim::Peer { self.fetched_again(had, &completes[0]) } else { 0 };
         assert!(fetched_again <= FETCHED_AGAIN_MAX, "cycle {number}: {fetched_again} bytes fetched again");
         assert!(served_again <= SERVED_AGAIN_MAX, "cycle {number}, {victim:?}: {served_again:?}");
@@ -116,10 +116,10 @@ impl World {
     }
 
     fn kill_seed(&mut self, number: u64) -> Duration {
-        let addr = self.seed.1.clone();
-        self.seed.0.kill();
+        self.seed.kill();
         let began = Instant::now();
-        let (seed, link) = begin_seed(self.place.path(), &self.shared, &self.tracker.1, &addr, &self.limit);
+        let place = self.place.path();
+        let (seed, addr, link) = begin_seed(place, &self.shared, &self.tracker.1, &self.limit);
         assert_eq!(link, self.link, "the same content is the same share");
         self.seed = seed;
         self.first_leaf(&addr, number, began)
@@ -147,7 +147,7 @@ impl World {
     }
 }
 
-/// An address of this machine that no other world has: whoever is begun again must find its port free.
+/// An address of this machine that no other world has: a tracker that is begun again must find its port free.
 fn own_address() -> String {
     static WORLDS: AtomicU32 = AtomicU32::new(0);
     let number = (id() << 4) + WORLDS.fetch_add(1, Ordering::Relaxed);
@@ -161,19 +161,13 @@ fn begin_tracker(place: &Path, listen: &str) -> (Node, String) {
     (tracker, addr)
 }
 
-fn begin_seed(
-    place: &Path,
-    shared: &Path,
-    tracker: &str,
-    listen: &str,
-    limit: &str,
-) -> ((Node, String), String) {
+fn begin_seed(place: &Path, shared: &Path, tracker: &str, limit: &str) -> (Node, String, String) {
     let piece = PIECE_BYTES.to_string();
-    let words = ["share", str(shared), "--tracker", tracker, "--listen", listen, "--limit-up", limit];
-    let seed = Node::peer(place, "seed", [&words[..], &["--piece-size", &piece]].concat());
+    let words = ["share", str(shared), "--tracker", tracker, "--limit-up", limit, "--piece-size", &piece];
+    let seed = Node::peer(place, "seed", [&words[..], &ANYWHERE[..]].concat());
     let addr = seed.address();
     let link = text(&seed.wait_for("share"), "link");
-    ((seed, addr), link)
+    (seed, addr, link)
 }
 
 /// Bytes that all files below `path` take on the disk.
