@@ -1,4 +1,5 @@
-//! A few open files, the least recently used closed first: a share of a million files needs no million handles.
+//! A few open files, the least recently used closed first: a share of a million files needs no million handles, nor do a
+//! hundred shares need a hundred times as many.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -6,13 +7,16 @@ use std::fs::File;
 use std::io::IoSliceMut;
 #[cfg(target_os = "linux")]
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::content::FileIndex;
 
-/// The most files that one share keeps open; leaves room below the common smallest limit of 64.
+/// The most files that all shares of this process keep open; leaves room below the common smallest limit of 64.
 const HANDLES_MAX: usize = 24;
+/// Shares among which they are divided. Of the process, as the system's limit is.
+static KEEPERS: AtomicUsize = AtomicUsize::new(0);
 
 /// An open file, and when its path was last seen to lead to it.
 #[derive(Debug)]
@@ -49,9 +53,22 @@ impl Handle {
 }
 
 /// Handles by file, the most recently used at the back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Handles {
     open: Mutex<VecDeque<(FileIndex, Arc<Handle>)>>,
+}
+
+impl Default for Handles {
+    fn default() -> Handles {
+        KEEPERS.fetch_add(1, Ordering::Relaxed);
+        Handles { open: Mutex::default() }
+    }
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        KEEPERS.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Handles {
@@ -65,14 +82,17 @@ impl Handles {
         Some(handle)
     }
 
-    /// Keeps `opened` for later, in place of an older handle of `file`.
+    /// Keeps `opened` for later, in place of an older handle of `file`, as far as this share may.
     pub(super) fn put(&self, file: FileIndex, opened: File) -> Arc<Handle> {
         let handle =
             Arc::new(Handle { file: opened, is_memory: OnceLock::new(), seen: Mutex::new(Instant::now()) });
+        let most = most(KEEPERS.load(Ordering::Relaxed));
         let mut open = self.lock();
-        let older = open.iter().position(|(of, _)| *of == file).or((open.len() == HANDLES_MAX).then_some(0));
-        let closed = older.and_then(|at| open.remove(at));
+        let mut closed: Vec<_> =
+            open.iter().position(|(of, _)| *of == file).and_then(|at| open.remove(at)).into_iter().collect();
         open.push_back((file, handle.clone()));
+        let surplus = open.len().saturating_sub(most);
+        closed.extend(open.drain(..surplus));
         drop(open);
         drop(closed); // which may wait for a disk
         handle
@@ -91,10 +111,28 @@ impl Handles {
     }
 }
 
+/// How many each of so many shares keeps open; perhaps none.
+fn most(keepers: usize) -> usize {
+    HANDLES_MAX / keepers.max(1)
+}
+
 /// Whether `file` lies in memory and never waits for a disk: a file system that does not know NOWAIT.
 #[cfg(target_os = "linux")]
 fn is_memory(file: &File) -> bool {
     /// `TMPFS_MAGIC` of the system's `linux/magic.h`.
     const TMPFS: u64 = 0x0102_1994;
     rustix::fs::fstatfs(file).is_ok_and(|system| u64::try_from(system.f_type) == Ok(TMPFS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_shares_of_a_process_keep_no_more_files_open_than_one_may() {
+        for keepers in 1..100 {
+            assert!(keepers * most(keepers) <= HANDLES_MAX, "{keepers} shares");
+        }
+        assert_eq!(most(1), HANDLES_MAX);
+    }
 }
