@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Letter, Report, Tools};
@@ -22,8 +22,10 @@ use crate::wire::{Message, encode};
 const BATCH_LETTERS_MAX: usize = 64;
 /// Bytes of lines gathered before they are written.
 const GATHERED_BYTES_MAX: usize = 64 * 1024;
-/// How long the other side may take no byte at all.
+/// How long the other side may take no byte at all: as long as the disk of an honest one may stand still...
 const STALL_MAX: Duration = Duration::from_secs(60);
+/// ...and how fast it must have taken, on average, what it takes longer for.
+const TAKEN_PER_SECOND_MIN: u64 = 1024;
 
 /// The writing half of a link.
 #[derive(Debug)]
@@ -161,10 +163,15 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         slices.extend([IoSlice::new(&self.gathered[from..]), IoSlice::new(payload)]);
         let mut left = &mut slices[..];
         IoSlice::advance_slices(&mut left, 0); // drops the empty ones
+        let (began, mut taken_bytes) = (Instant::now(), 0);
         while !left.is_empty() {
-            match timeout(STALL_MAX, self.sink.write_vectored(left)).await?? {
+            let by = began + STALL_MAX.max(Duration::from_secs(taken_bytes / TAKEN_PER_SECOND_MIN));
+            match timeout_at(by, self.sink.write_vectored(left)).await?? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
-                count => IoSlice::advance_slices(&mut left, count),
+                count => {
+                    taken_bytes += count as u64;
+                    IoSlice::advance_slices(&mut left, count);
+                }
             }
         }
         self.gathered.clear();

@@ -62,6 +62,25 @@ async fn a_peer_that_takes_nothing_makes_us_hold_only_a_part_of_its_block() {
     assert!(matches!(events[..], [Event::Lost { .. }]), "{events:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_a_block_byte_by_byte_is_given_up_after_a_minute() {
+    let (_dir, scanned) = shared();
+    let mut bench = bench(64);
+    bench.link.post(letter(&scanned, 0, 16384).1);
+    let mut from_link = std::mem::replace(&mut bench.from_link, split(duplex(1).0).0);
+    let begun = Instant::now();
+    let peer = tokio::spawn(async move {
+        let mut said = [0; 10];
+        while from_link.read(&mut said).await.is_ok_and(|count| count > 0) {
+            sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let _kept_open = std::mem::replace(&mut bench.to_link, split(duplex(1).0).1);
+    timeout(Duration::from_secs(90), bench.until_closed()).await.expect("the link is given up");
+    assert_eq!(begun.elapsed().as_secs(), 60);
+    peer.await.unwrap();
+}
+
 #[tokio::test]
 async fn leaf_hashes_are_those_of_the_file() {
     let (_dir, scanned) = shared();
