@@ -117,7 +117,7 @@ pub enum Event {
 /// What followed a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// Nothing.
+    /// Nothing; or what was never asked for on this link, which the shell threw away.
     None,
     /// Of BLOCO: the digest of each 16 KiB leaf, the bytes themselves being in the shell's hand until the next event.
     /// Of FOLHAS: the digests carried.

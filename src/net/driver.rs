@@ -34,6 +34,8 @@ use crate::seam::{Action, Event, News, ShareView};
 const VIEW_PERIOD: Duration = Duration::from_millis(200);
 /// Reports taken from the inbox before anything else is looked at again.
 const REPORTS_AT_ONCE_MAX: usize = 64;
+/// Folders and locks that a download keeps open; of what is shared from where it lies it is one folder.
+const DOWNLOAD_DESCRIPTORS: usize = 8;
 /// Accepted connections that wait for their number.
 const GUESTS_MAX: usize = 1;
 
@@ -139,7 +141,7 @@ impl Driver {
     fn new(node: Node, mut desk: Desk, inbox: mpsc::Sender<Report>, disk: Disk) -> Driver {
         let pool = Pool::new();
         let larder = Arc::new(Larder::new(pool.clone(), inbox.clone(), desk.news.clone()));
-        let seats = Seats::here();
+        let seats = Seats::here(desk.stores.len() + DOWNLOAD_DESCRIPTORS * desk.plans.len());
         let shelves = desk.stores.drain().map(|(share, store)| (share, Shelf::seeded(store))).collect();
         Driver {
             clock: Clock::new(),
@@ -165,9 +167,9 @@ impl Driver {
     }
 
     fn open(&mut self, listener: TcpListener, door: mpsc::Sender<Guest>) {
-        let accepted_max = self.seats.accepted;
+        let (accepted_max, news) = (self.seats.accepted, self.desk.news.clone());
         let door = async move {
-            accept(listener, accepted_max, door).await;
+            accept(listener, accepted_max, door, news).await;
             Done::Task
         };
         self.door = Some(self.work.spawn(door));

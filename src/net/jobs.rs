@@ -51,7 +51,7 @@ pub(crate) struct Prepared {
 /// Dials; without a seat it comes to nothing at once.
 pub(crate) async fn connect(share: ShareId, endpoint: Endpoint, seat: Option<OwnedSemaphorePermit>) -> Done {
     let guest = match seat {
-        Some(seat) => dial(&endpoint).await.ok().and_then(|stream| Guest::new(stream, seat)),
+        Some(seat) => dial(&endpoint).await.ok().and_then(|stream| Guest::dialled(stream, seat)),
         None => None,
     };
     Done::Dialled { share, endpoint, guest }

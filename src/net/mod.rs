@@ -11,6 +11,7 @@ pub mod fuzz;
 mod jobs;
 mod link;
 mod listen;
+mod lobby;
 mod offload;
 mod pool;
 mod serve;

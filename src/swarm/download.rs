@@ -197,6 +197,22 @@ impl Swarm {
         Ok(())
     }
 
+    /// A payload came that was never asked for on this link; the shell threw it away.
+    pub(super) fn unasked_came(
+        &mut self,
+        link: LinkId,
+        message: &Message,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
+        if let (Message::Block { piece, start, length }, Some(metainfo)) = (message, &self.metainfo) {
+            metainfo.geometry().block(*piece, *start, u64::from(*length))?;
+        }
+        self.totals.received.add(turn.now, message.payload_bytes().into());
+        self.totals.wasted_bytes += u64::from(message.payload_bytes());
+        session.unasked()
+    }
+
     fn take(&mut self, link: LinkId, block: Block, others: &[LinkId], turn: &mut Turn<'_>) {
         let was_seed = self.sessions.get(&link).is_some_and(|session| giver(link, session).was_seed);
         let total =

@@ -219,6 +219,9 @@ impl Swarm {
         turn: &mut Turn<'_>,
     ) -> Result<(), Violation> {
         match (message, payload) {
+            (message, Payload::None) if message.payload_bytes() > 0 => {
+                self.unasked_came(link, &message, turn)
+            }
             (Message::Register { .. }, _) => Err(Violation::RegisteredTwice),
             (Message::PeerList(peers), _) => Ok(self.heard_of(link, &peers, Duration::ZERO, turn)),
             (Message::NewPeer(peer), _) => Ok(self.heard_of(link, &[peer], meeting::NEWS_WAIT, turn)),

@@ -23,6 +23,14 @@
 //! metainfo are sent on one, both then a protocol error; of places to dial a peer is heard a thousand a minute. A request
 //! that comes within 2 s of our choke may have crossed it and is not counted.
 //!
+//! **A payload nobody asked for** is read and dropped whatever its `tipo`, and over 300 of all kinds close the link.
+//!
+//! **From one address** 64 connections are taken, and 96 from one network (a /24, or a /48 of IPv6), more only from this
+//! machine and its site. Of too many that have not sent their `REGISTRO` (32 from one address, or half of all), the oldest
+//! is closed without a word.
+//!
+//! **Whoever takes slowly** what is sent, less than 1 KiB/s over more than 60 s, is left.
+//!
 //! **Loopback addresses** are believed only of peers seen from loopback.
 //!
 //! **The first byte** may also be one of the blanks that JSON allows before `{`.

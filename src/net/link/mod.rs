@@ -2,6 +2,7 @@
 //!
 //! They know frames and bytes, and nothing of what a message means.
 
+mod asked;
 #[cfg(feature = "fuzz")]
 pub(super) mod fuzz;
 mod lines;
@@ -17,15 +18,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWrite;
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::reader::Reader;
+use self::asked::Asked;
+use self::reader::{Ours, Reader};
 use self::source::{Source, TcpSource};
 use self::writer::Writer;
-use super::accept::Guest;
+use super::accept::{Guest, Seat};
 use super::content::Store;
 use super::jobs::Done;
 use super::pool::{Buffer, Pool};
@@ -88,9 +90,10 @@ pub(crate) struct Tools {
 #[derive(Debug)]
 pub(crate) struct Link {
     mailbox: mpsc::Sender<Letter>,
+    asked: Asked,
     closing: CancellationToken,
     cut: CancellationToken,
-    _seat: OwnedSemaphorePermit,
+    _seat: Arc<Seat>,
 }
 
 impl Link {
@@ -104,23 +107,28 @@ impl Link {
         id: LinkId,
         source: impl Source + Send + 'static,
         sink: impl AsyncWrite + Unpin + Send + 'static,
-        seat: OwnedSemaphorePermit,
+        seat: Seat,
         tools: &Tools,
         tasks: &mut JoinSet<Done>,
     ) -> Link {
         let (mailbox, letters) = mpsc::channel(MAILBOX_LETTERS_MAX);
         let (closing, cut) = (CancellationToken::new(), tools.cut.child_token());
         let (written, ended) = oneshot::channel();
-        let room = Arc::new(Notify::new());
-        let reader = Reader::new(id, source, tools, mailbox.clone(), room.clone());
+        let (room, asked, seat) = (Arc::new(Notify::new()), Asked::default(), Arc::new(seat));
+        let ours =
+            Ours { mailbox: mailbox.clone(), room: room.clone(), asked: asked.clone(), seat: seat.clone() };
+        let reader = Reader::new(id, source, tools, ours);
         let writer = Writer::new(id, sink, tools, letters, room, closing.clone());
         tasks.spawn(reading(reader, id, tools.inbox.clone(), closing.clone(), cut.clone(), ended));
         tasks.spawn(writing(writer, closing.clone(), cut.clone(), written));
-        Link { mailbox, closing, cut, _seat: seat }
+        Link { mailbox, asked, closing, cut, _seat: seat }
     }
 
     /// Queues `letter`; a link whose mailbox overflows is too slow to keep, and is cut.
     pub(crate) fn post(&self, letter: Letter) {
+        if let Letter::Say(message) = &letter {
+            self.asked.note(message); // before the other side can answer
+        }
         if let Err(mpsc::error::TrySendError::Full(_)) = self.mailbox.try_send(letter) {
             self.cut.cancel();
         }

@@ -6,15 +6,17 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::asked::Asked;
 use super::lines::Lines;
 use super::source::Source;
 use super::vigil::Vigil;
 use super::{Letter, MAILBOX_ROOM_MIN, Report, Tools};
 use crate::content::{LEAF_BYTES, merkle};
 use crate::ids::{Digest, LinkId};
+use crate::net::accept::Seat;
 use crate::net::pool::{Buffer, Pool};
 use crate::seam::{Event, Payload};
-use crate::wire::{Message, PAYLOAD_BYTES_MAX, Protocol, WireError, decode, first_byte};
+use crate::wire::{LINE_BYTES_MAX, Message, PAYLOAD_BYTES_MAX, Protocol, WireError, decode, first_byte};
 
 /// Bytes of a payload read at once: few enough to be still in the cache when they are hashed.
 const READ_BYTES_MAX: usize = 128 * 1024;
@@ -47,6 +49,16 @@ pub(super) enum End {
     Drained,
 }
 
+/// What the reading half knows of our side of the link.
+#[derive(Debug)]
+pub(super) struct Ours {
+    pub(super) mailbox: mpsc::Sender<Letter>,
+    /// Told when there is room in the mailbox again.
+    pub(super) room: Arc<Notify>,
+    pub(super) asked: Asked,
+    pub(super) seat: Arc<Seat>,
+}
+
 /// The reading half of a link.
 #[derive(Debug)]
 pub(super) struct Reader<R> {
@@ -55,30 +67,25 @@ pub(super) struct Reader<R> {
     lines: Lines,
     vigil: Vigil,
     pool: Pool,
-    mailbox: mpsc::Sender<Letter>,
-    room: Arc<Notify>,
+    ours: Ours,
     is_greeted: bool,
 }
 
 impl<R: Source> Reader<R> {
-    pub(super) fn new(
-        link: LinkId,
-        source: R,
-        tools: &Tools,
-        mailbox: mpsc::Sender<Letter>,
-        room: Arc<Notify>,
-    ) -> Reader<R> {
+    pub(super) fn new(link: LinkId, source: R, tools: &Tools, ours: Ours) -> Reader<R> {
         let pool = tools.pool.clone();
         let vigil = Vigil::new(link, tools.inbox.clone(), pool.clone());
-        Reader { link, source, lines: Lines::new(), vigil, pool, mailbox, room, is_greeted: false }
+        Reader { link, source, lines: Lines::new(), vigil, pool, ours, is_greeted: false }
     }
 
     /// Reads until the other side or the core ends it. What comes after the end is thrown away, since a connection
     /// closed over unread bytes would take our last word with it.
     pub(super) async fn run(mut self, closing: &CancellationToken) -> End {
+        let seat = self.ours.seat.clone();
         let stop = tokio::select! {
             biased;
             () = closing.cancelled() => Stop::Closing,
+            () = seat.shown_out() => Stop::Gone,
             Err(stop) = self.converse() => stop,
         };
         match stop {
@@ -126,8 +133,8 @@ impl<R: Source> Reader<R> {
 
     /// As long as the other side does not take what we owe it, we do not hear what else it wants.
     async fn wait_for_room(&mut self) -> Result<(), Stop> {
-        while self.mailbox.capacity() < MAILBOX_ROOM_MIN && !self.mailbox.is_closed() {
-            let (mailbox, room) = (&self.mailbox, &self.room);
+        while self.ours.mailbox.capacity() < MAILBOX_ROOM_MIN && !self.ours.mailbox.is_closed() {
+            let (mailbox, room) = (&self.ours.mailbox, &self.ours.room);
             let wait = async {
                 tokio::select! {
                     () = room.notified() => {}
@@ -156,7 +163,12 @@ impl<R: Source> Reader<R> {
     /// Reads what follows the line of `message`.
     async fn complete(&mut self, message: Message) -> Result<Report, Stop> {
         let length = self.check(&message)?;
+        let is_asked = self.ours.asked.is_answered_by(&message);
         let (payload, buffer) = match message {
+            _ if length > 0 && !is_asked => {
+                self.waste(length).await?;
+                (Payload::None, None)
+            }
             Message::Block { .. } => self.block(length).await?,
             Message::Metainfo { .. } => {
                 let mut buffer = self.raw(length).await?;
@@ -181,6 +193,9 @@ impl<R: Source> Reader<R> {
         if length > 0 && !is_greeted {
             return Err(WireError::Malformed("a payload before REGISTRO".to_owned()));
         }
+        if !is_greeted {
+            self.ours.seat.introduced(); // where it was no REGISTRO, the core closes
+        }
         if matches!(message, Message::Leaves { .. }) && !(length as usize).is_multiple_of(DIGEST_BYTES) {
             return Err(WireError::Malformed(format!("leaf hashes of {length} bytes in all")));
         }
@@ -188,7 +203,7 @@ impl<R: Source> Reader<R> {
     }
 
     async fn block(&mut self, length: u32) -> Result<(Payload, Option<Buffer>), Stop> {
-        let mut buffer = self.vigil.excuse(self.pool.reserve(length)).await?;
+        let mut buffer = self.buffer(length).await?;
         let mut digests = Vec::with_capacity(length.div_ceil(LEAF_BYTES) as usize);
         let mut have = 0;
         while have < buffer.len() {
@@ -199,12 +214,33 @@ impl<R: Source> Reader<R> {
     }
 
     async fn raw(&mut self, length: u32) -> Result<Buffer, Stop> {
-        let mut buffer = self.vigil.excuse(self.pool.reserve(length)).await?;
+        let mut buffer = self.buffer(length).await?;
         let mut have = 0;
         while have < buffer.len() {
             have += self.some(&mut buffer[have..]).await?;
         }
         Ok(buffer)
+    }
+
+    /// Room in the pool for a payload. While others may have to wait for theirs, its head must be here first, in the link's
+    /// own room: whoever announces much and sends little would hold what it does not use.
+    async fn buffer(&mut self, length: u32) -> Result<Buffer, Stop> {
+        self.vigil.payload_begins(length);
+        while self.pool.is_scarce() && self.lines.held_bytes() < LINE_BYTES_MAX.min(length as usize) {
+            self.more().await?;
+        }
+        self.vigil.excuse(self.pool.reserve(length)).await
+    }
+
+    /// Reads a payload that nobody asked for, and keeps none of it: a crowd that sends such would have the whole pool.
+    async fn waste(&mut self, length: u32) -> Result<(), Stop> {
+        let mut waste = vec![0; LEAF_BYTES as usize];
+        let mut left = length as usize;
+        while left > 0 {
+            let part = left.min(waste.len());
+            left -= self.some(&mut waste[..part]).await?;
+        }
+        Ok(())
     }
 
     /// Some bytes of a payload: what is here already, or what comes next.

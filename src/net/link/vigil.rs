@@ -26,9 +26,11 @@ struct Pace {
 
 /// As `wire.md` says under Life and death.
 const PACE: Pace = Pace { age: Duration::from_secs(20), bytes_a_second: 1024 };
-/// While the pool is scarce: some crawling payloads of 1 MiB would keep it from everybody else. An honest message is asked
-/// for so that it takes about 2 s.
+/// While the pool is scarce: some crawling payloads of 1 MiB would keep it from everybody else. An honest one is asked for
+/// so that it takes a small part of a second.
 const PACE_WHEN_SCARCE: Pace = Pace { age: Duration::from_secs(5), bytes_a_second: 32 * 1024 };
+/// Then, too, a payload must come so fast that all of it takes no longer.
+const PAYLOAD_SECONDS_WHEN_SCARCE: u64 = 8;
 
 /// The watch over one link's incoming bytes.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub(super) struct Vigil {
     /// When the message under way began, moved forward by the time that we did not read.
     began: Option<Instant>,
     bytes: u64,
+    /// Of the payload under way, if it is one.
+    payload_bytes: u64,
     /// Whether bytes came of which the core heard nothing yet.
     is_fresh: bool,
     /// Whether the pace is to be judged with the next bytes that come, or without any at the next tick.
@@ -50,7 +54,17 @@ impl Vigil {
     pub(super) fn new(link: LinkId, inbox: mpsc::Sender<Report>, pool: Pool) -> Vigil {
         let mut ticks = interval_at(Instant::now() + TICK, TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Vigil { link, inbox, pool, ticks, began: None, bytes: 0, is_fresh: false, is_to_judge: false }
+        Vigil {
+            link,
+            inbox,
+            pool,
+            ticks,
+            began: None,
+            bytes: 0,
+            payload_bytes: 0,
+            is_fresh: false,
+            is_to_judge: false,
+        }
     }
 
     /// Tells the core.
@@ -59,10 +73,16 @@ impl Vigil {
         self.inbox.send(report.into()).await.map_err(|_| Stop::Gone)
     }
 
+    /// What comes next is a payload of so many bytes.
+    pub(super) fn payload_begins(&mut self, payload_bytes: u32) {
+        self.payload_bytes = payload_bytes.into();
+    }
+
     /// A message is whole; so many bytes of the next one are here already.
     pub(super) fn message_ended(&mut self, held_bytes: usize) {
         self.began = (held_bytes > 0).then(Instant::now);
         self.bytes = held_bytes as u64;
+        self.payload_bytes = 0;
     }
 
     /// Reads some bytes, at least one. Once a tick what is there already, since the system may hold it back from us: only
@@ -123,8 +143,16 @@ impl Vigil {
     fn judge(&mut self) -> Result<(), Stop> {
         self.is_to_judge = false;
         let age = self.began.map_or(Duration::ZERO, |began| began.elapsed());
-        let pace = if self.pool.is_scarce() { PACE_WHEN_SCARCE } else { PACE };
+        let pace = self.pace();
         let is_slow = age >= pace.age && self.bytes < age.as_secs() * pace.bytes_a_second;
         if is_slow { Err(Stop::Gone) } else { Ok(()) }
+    }
+
+    fn pace(&self) -> Pace {
+        if !self.pool.is_scarce() {
+            return PACE;
+        }
+        let whole = self.payload_bytes / PAYLOAD_SECONDS_WHEN_SCARCE;
+        Pace { bytes_a_second: PACE_WHEN_SCARCE.bytes_a_second.max(whole), ..PACE_WHEN_SCARCE }
     }
 }

@@ -1,5 +1,6 @@
 //! Stories of one link: a peer at one end, the core at the other.
 
+mod dribbling;
 mod serving;
 mod waiting;
 
@@ -38,7 +39,7 @@ fn bench(pipe_bytes: usize) -> Bench {
     let pool = Pool::new();
     let larder = Arc::new(Larder::new(pool.clone(), inbox.clone(), news_in));
     let tools = Tools { inbox, pool, larder, cut: CancellationToken::new() };
-    let seat = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let seat = Seat::dialled(Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap());
     let (ours, theirs) = duplex(pipe_bytes);
     let ((source, sink), (from_link, to_link)) = (split(ours), split(theirs));
     let mut tasks = JoinSet::new();
@@ -47,6 +48,11 @@ fn bench(pipe_bytes: usize) -> Bench {
 }
 
 impl Bench {
+    /// Asks the other side for the block of `piece` that begins it and is so long.
+    fn ask(&self, piece: u64, length: u64) {
+        self.link.post(Letter::Say(Message::Request { piece, start: 0, length }));
+    }
+
     async fn event(&mut self) -> Event {
         self.reports.recv().await.unwrap().event
     }
@@ -117,6 +123,9 @@ async fn frames_split_at_any_byte_are_the_same_messages() {
     ];
     for at in 1..bytes.len() {
         let mut bench = bench(64 * 1024);
+        bench.ask(3, 40);
+        bench.link.post(Letter::Say(Message::LeavesRequest { piece: 3 }));
+        bench.link.post(Letter::Say(Message::MetainfoRequest { start: 0 }));
         bench.to_link.write_all(&bytes[..at]).await.unwrap();
         for _ in 0..4 {
             yield_now().await; // on one thread: the reader takes what is there
@@ -133,6 +142,7 @@ async fn a_long_block_is_hashed_leaf_by_leaf_and_travels_beside_its_event() {
     let mut bench = bench(64 * 1024);
     let bytes: Vec<u8> = (0..100_000u32).map(|i| i.to_le_bytes()[i as usize % 4]).collect();
     let block = Message::Block { piece: 0, start: 0, length: 100_000 };
+    bench.ask(0, 100_000);
     bench.to_link.write_all(&line(&greeting())).await.unwrap();
     let _greeting = bench.event().await;
     bench.to_link.write_all(&line(&block)).await.unwrap();
@@ -207,7 +217,7 @@ async fn crawl(mut bench: Bench, bytes: &'static [u8]) -> (u64, usize) {
             sleep(Duration::from_millis(100)).await;
         }
     });
-    let events = bench.until_closed().await;
+    let events = timeout(Duration::from_secs(60), bench.until_closed()).await.expect("the link is given up");
     peer.await.unwrap();
     let is_alive = |event: &&Event| matches!(event, Event::Alive { .. });
     (begun.elapsed().as_secs(), events.iter().filter(is_alive).count())
@@ -235,6 +245,7 @@ async fn messages_of_a_later_version_are_life() {
 async fn a_payload_that_crawls_while_the_pool_is_scarce_is_given_up_after_five_seconds() {
     let mut bench = bench(64 * 1024);
     let pool = bench.tools.pool.clone();
+    bench.ask(0, 16384);
     bench.to_link.write_all(&line(&greeting())).await.unwrap();
     bench.to_link.write_all(&line(&Message::Block { piece: 0, start: 0, length: 16384 })).await.unwrap();
     let _greeting = bench.event().await;
@@ -249,21 +260,23 @@ async fn a_payload_that_crawls_while_the_pool_is_scarce_is_given_up_after_five_s
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_waits_for_our_pool_is_alive_and_not_slow() {
     let mut bench = bench(1024 * 1024);
+    bench.ask(0, 81920);
     let mut lent = Vec::new();
     for _ in 0..POOL_BYTES_MAX / PAYLOAD_BYTES_MAX as usize {
         lent.push(bench.tools.pool.reserve(PAYLOAD_BYTES_MAX).await);
     }
     bench.to_link.write_all(&line(&greeting())).await.unwrap();
-    let block = Message::Block { piece: 0, start: 0, length: 16384 };
+    // Longer than what waits in the link's own room.
+    let block = Message::Block { piece: 0, start: 0, length: 81920 };
     bench.to_link.write_all(&line(&block)).await.unwrap();
-    bench.to_link.write_all(&[0; 16000]).await.unwrap();
+    bench.to_link.write_all(&[0; 81000]).await.unwrap();
     let _greeting = bench.event().await;
     for _ in 0..60 {
         assert!(matches!(bench.event().await, Event::Alive { .. }));
     }
     lent.clear();
     sleep(Duration::from_secs(3)).await;
-    bench.to_link.write_all(&[0; 384]).await.unwrap();
+    bench.to_link.write_all(&[0; 920]).await.unwrap();
     loop {
         match bench.event().await {
             Event::Alive { .. } => {}
