@@ -5,5 +5,6 @@
 pub mod binaries;
 pub mod content;
 pub mod node;
+pub mod outside;
 #[path = "../../../tests/common/program.rs"]
 pub mod program;

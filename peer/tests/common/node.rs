@@ -50,6 +50,21 @@ impl Node {
         Node::start("sh".into(), place, name, [&["-c", &command, str(&binary)], words].concat())
     }
 
+    /// Starts another program likewise, which will run one of ours.
+    pub fn other(
+        place: &Path,
+        name: &str,
+        program: &str,
+        words: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Node {
+        Node::start(program.into(), place, name, words)
+    }
+
+    /// Where `minibit-peer` is.
+    pub fn peer_program() -> &'static str {
+        env!("CARGO_BIN_EXE_minibit-peer")
+    }
+
     fn start<S: AsRef<OsStr>>(
         binary: PathBuf,
         place: &Path,
@@ -74,24 +89,51 @@ impl Node {
 
     /// The next event of this kind of which `enough` holds.
     pub fn wait_until(&self, kind: &str, enough: impl Fn(&Value) -> bool) -> Value {
+        self.wait_for_any(&[kind], enough)
+    }
+
+    fn wait_for_any(&self, kinds: &[&str], enough: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.program.event(deadline.saturating_duration_since(Instant::now())) {
                 Ok(event) => {
                     assert_eq!(event["v"], 1, "{}: {event}", self.name);
-                    if event["event"] == kind && enough(&event) {
+                    if kinds.iter().any(|kind| event["event"] == *kind) && enough(&event) {
                         return event;
                     }
                 }
                 Err(why) => {
                     panic!(
-                        "{}: {why} while waiting for '{kind}'. It said:\n{}",
+                        "{}: {why} while waiting for {kinds:?}. It said:\n{}",
                         self.name,
                         self.program.talk()
                     )
                 }
             }
         }
+    }
+
+    /// The next thing that it complains of: a warning, or why it ends.
+    pub fn trouble(&self) -> String {
+        let event = self.wait_for_any(&["warning", "error"], |_| true);
+        text(&event, "message")
+    }
+
+    /// Waits for an event of this kind; where the program ends before it, its end.
+    pub fn end_or(self, kind: &str) -> Option<End> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut events = Vec::new();
+        loop {
+            match self.program.event(deadline.saturating_duration_since(Instant::now())) {
+                Ok(event) if event["event"] == kind => return None,
+                Ok(event) => events.push(event),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(why) => panic!("{}: {why} while waiting for '{kind}'", self.name),
+            }
+        }
+        let mut end = self.end();
+        end.events.splice(0..0, events);
+        Some(end)
     }
 
     /// Waits until it ends by itself.

@@ -48,3 +48,20 @@ pub fn can(python: &str, code: &str) -> bool {
     command.args(["-c", code]).stdin(quiet()).stdout(quiet()).stderr(quiet());
     command.status().is_ok_and(|status| status.success())
 }
+
+/// Whether this machine lets us make file systems of our own; says so where it does not.
+pub fn may_mount() -> bool {
+    let script = "mount -t tmpfs none /mnt";
+    let words = ["--user", "--map-root-user", "--mount", "sh", "-c", script];
+    let can = Command::new("unshare").args(words).stderr(Stdio::null()).status().is_ok_and(|it| it.success());
+    if !can {
+        eprintln!("skipped: this machine lets nobody make a mount namespace (unshare --user --mount)");
+    }
+    can
+}
+
+/// Whether nothing is forbidden to us.
+pub fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output().expect("every system tells who one is");
+    output.stdout == b"0\n"
+}

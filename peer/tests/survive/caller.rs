@@ -28,7 +28,8 @@ impl Caller {
         }
     }
 
-    fn over(stream: TcpStream) -> Caller {
+    /// Over a connection that stands.
+    pub fn over(stream: TcpStream) -> Caller {
         stream.set_read_timeout(Some(PATIENCE)).expect("a time is not zero");
         stream.set_nodelay(true).expect("it is connected");
         Caller { stream: BufReader::new(stream) }
@@ -93,6 +94,11 @@ impl Caller {
             }
         }
         bytes
+    }
+
+    /// The connection, and nothing that was heard on it.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream.into_inner()
     }
 
     /// The connection itself.

@@ -193,10 +193,20 @@ fn a_peer_that_was_killed_serves_what_it_has_though_nobody_else_is_left() {
     assert!(leaf.is_some(), "the description lies beside what was downloaded");
 }
 
-/// So many cycles; prints the figures.
+/// So many cycles; prints the figures, also on the way.
 fn campaign(cycles: u64, bytes: u64, rate: u64) {
     let mut world = World::new(bytes, rate);
-    let cycles: Vec<Cycle> = (1..=cycles).map(|number| world.cycle(number)).collect();
+    let mut done: Vec<Cycle> = Vec::new();
+    for number in 1..=cycles {
+        done.push(world.cycle(number));
+        if number % 100 == 0 || number == cycles {
+            report(&done, bytes);
+        }
+    }
+}
+
+/// Prints the figures of these cycles.
+fn report(cycles: &[Cycle], bytes: u64) {
     println!("{} cycles of {} MiB, 0 wrong bytes", cycles.len(), bytes / MIB);
     for victim in [Victim::Tracker, Victim::Seed, Victim::Peer] {
         let those: Vec<&Cycle> = cycles.iter().filter(|cycle| cycle.victim == victim).collect();

@@ -6,6 +6,14 @@
 mod caller;
 #[path = "../common/mod.rs"]
 mod common;
+mod cramped;
+mod crowd;
+mod disk;
+mod files;
 mod killed;
+mod middlebox;
+mod partition;
+mod signals;
+mod strangers;
 
 use common::{content, node};

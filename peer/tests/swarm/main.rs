@@ -7,9 +7,8 @@ mod choosing;
 mod common;
 mod crowded;
 mod libtorrent;
-mod outside;
 mod spreading;
 mod stopping;
 mod stranger;
 
-use common::{binaries, content, node};
+use common::{binaries, content, node, outside};

@@ -1,0 +1,147 @@
+//! Disks that are full or become so, and folders that cannot be written: told in one line, and nothing that was got is lost.
+
+use std::fs::{self, File, Permissions};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::tempdir;
+
+use super::common::outside::{Foreign, is_root, may_mount};
+use super::content::{assert_same, file, noise, write};
+use super::node::{ANYWHERE, Node, fetched, number, seed, str};
+
+/// A file system of so many bytes in memory, seen only by those who are sent there.
+struct SmallDisk {
+    holder: Foreign,
+    path: PathBuf,
+}
+
+impl SmallDisk {
+    /// At `path`; none, and it says so, where the machine does not let us.
+    fn mount(path: &Path, options: &str) -> Option<SmallDisk> {
+        if !may_mount() {
+            return None;
+        }
+        fs::create_dir(path).expect("the folder can be made");
+        let script = format!("mount -t tmpfs -o {options} none \"$0\" && echo mounted && exec sleep 3600");
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, str(path)]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it was tried before");
+        let mut holder = Foreign(child);
+        let said = holder.0.stdout.take().expect("it was piped above");
+        let line = BufReader::new(said).lines().next().and_then(Result::ok);
+        assert_eq!(line.as_deref(), Some("mounted"));
+        Some(SmallDisk { holder, path: path.to_owned() })
+    }
+
+    /// A peer that downloads onto it.
+    fn join(&self, link: &str) -> Node {
+        let (place, name) = (self.path.parent().expect("it lies in a folder"), self.path.file_name());
+        let pid = self.holder.0.id().to_string();
+        let words = ["--target", &pid, "--user", "--mount", "--preserve-credentials", Node::peer_program()];
+        let words = [&words[..], &["join", link, "-o", str(&self.path)], &ANYWHERE[..]].concat();
+        Node::other(place, name.and_then(|name| name.to_str()).expect("a plain name"), "nsenter", words)
+    }
+
+    /// The file `name` on it, as seen from here.
+    fn file(&self, name: &str) -> PathBuf {
+        let below = self.path.strip_prefix("/").expect("an absolute path");
+        Path::new("/proc").join(self.holder.0.id().to_string()).join("root").join(below).join(name)
+    }
+
+    /// Takes what room is left.
+    fn fill(&self) {
+        let mut ballast = File::create(self.file("ballast")).expect("it is ours");
+        while ballast.write_all(&[7; 4096]).is_ok() {}
+    }
+}
+
+#[test]
+fn a_disk_that_becomes_full_is_told_in_one_line_and_the_download_goes_on_when_there_is_room() {
+    let place = tempdir().expect("a folder");
+    let Some(disk) = SmallDisk::mount(&place.path().join("disk"), "size=6000000") else { return };
+    let shared = file(place.path(), "film", 3_000_000);
+    let (_seed, link) = seed(place.path(), &shared, &["--limit-up", "512KiB"]);
+    let peer = disk.join(&link);
+    peer.wait_until("progress", |event| number(event, "done_bytes") > 0);
+    disk.fill();
+    let said = peer.trouble();
+    assert!(said.contains(str(&disk.path)) && !said.contains('\n'), "one line that says where: {said}");
+    fs::remove_file(disk.file("ballast")).expect("it is ours");
+    // Either it goes on by itself, or the same command does.
+    if let Some(end) = peer.end_or("complete") {
+        assert_eq!(end.code, Some(1), "{}", end.talk);
+        let complete = disk.join(&link).wait_for("complete");
+        assert!(fetched(&complete) < 3_000_000, "nothing was kept: {complete}");
+    }
+    assert_same(&shared, &disk.file("film"));
+}
+
+#[test]
+fn a_share_that_does_not_fit_is_refused_before_it_begins() {
+    let place = tempdir().expect("a folder");
+    let Some(disk) = SmallDisk::mount(&place.path().join("disk"), "size=1000000") else { return };
+    let shared = file(place.path(), "film", 3_000_000);
+    let (_seed, link) = seed(place.path(), &shared, &[]);
+    let end = disk.join(&link).end();
+    assert_eq!(end.code, Some(5), "{}", end.talk);
+    let error = end.events.iter().find(|event| event["event"] == "error").expect("it says why");
+    assert!(
+        error["message"].as_str().is_some_and(|text| text.contains("make room")),
+        "and what to do: {error}"
+    );
+}
+
+#[test]
+fn a_file_system_that_cannot_be_written_is_named_at_once() {
+    let place = tempdir().expect("a folder");
+    let Some(disk) = SmallDisk::mount(&place.path().join("disk"), "ro") else { return };
+    let shared = file(place.path(), "film", 300_000);
+    let (_seed, link) = seed(place.path(), &shared, &[]);
+    let end = disk.join(&link).end();
+    assert!(matches!(end.code, Some(1..=5)), "{}", end.talk);
+    let errors: Vec<&str> = end.talk.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert!(matches!(errors[..], [line] if line.contains(str(&disk.path))), "one line: {}", end.talk);
+}
+
+/// A peer that may write only where its user may, though that be root.
+fn join_as_user(place: &Path, link: &str) -> Node {
+    let words = [&["join", link, "-o", "peer"], &ANYWHERE[..]].concat();
+    if !is_root() {
+        return Node::peer(place, "peer", words);
+    }
+    let dropped = ["--bounding-set", "-dac_override,-dac_read_search", Node::peer_program()];
+    Node::other(place, "peer", "setpriv", [&dropped[..], &words].concat())
+}
+
+/// Gives every folder at and below `path` these permissions.
+fn permit(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
+    for entry in fs::read_dir(path).expect("a folder can be read").flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            permit(&entry.path(), mode);
+        }
+    }
+}
+
+#[test]
+fn folders_that_become_read_only_are_told_in_one_line_and_the_download_goes_on_when_they_are_not() {
+    let place = tempdir().expect("a folder");
+    let shared = place.path().join("many");
+    (0..60).for_each(|at| write(&shared.join(at.to_string()), &noise(at, 50_000)));
+    let (_seed, link) = seed(place.path(), &shared, &["--limit-up", "512KiB"]);
+    let peer = join_as_user(place.path(), &link);
+    peer.wait_until("progress", |event| number(event, "done_bytes") > 0);
+    permit(&place.path().join("peer"), 0o555);
+    let said = peer.trouble();
+    assert!(said.contains("peer/") && !said.contains('\n'), "one line that says where: {said}");
+    permit(&place.path().join("peer"), 0o755);
+    if let Some(end) = peer.end_or("complete") {
+        assert_eq!(end.code, Some(1), "{}", end.talk);
+        let complete = join_as_user(place.path(), &link).wait_for("complete");
+        assert!(fetched(&complete) < 3_000_000, "nothing was kept: {complete}");
+    }
+    assert_same(&shared, &place.path().join("peer/many"));
+}
