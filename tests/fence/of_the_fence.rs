@@ -130,6 +130,14 @@ fn what_the_shell_may_not_say_is_found() {
 }
 
 #[test]
+fn a_wall_clock_in_the_shell_is_found_except_where_it_dates_files() {
+    let code = "use std::time::{Duration, SystemTime};";
+    assert_found("src/net/driver.rs", code, 2, "says SystemTime");
+    assert_found("src/net/clock.rs", "use std::time::UNIX_EPOCH;", 2, "says UNIX_EPOCH");
+    assert_sound("src/net/content/stamp.rs", code);
+}
+
+#[test]
 fn comments_strings_and_characters_say_nothing() {
     for code in [
         "// use tokio::net;",

@@ -95,6 +95,12 @@ const CORE: Bans = &[
 
 const NET: Bans = &[PERSON, ANYHOW, PRINTING];
 
+/// Wall clocks jump. They date files, which is the content's business, and never tell the core when it is.
+const NO_WALL_CLOCK: Bans = &[(
+    &["SystemTime", "UNIX_EPOCH"],
+    "the core's moments come from the monotonic clock of src/net/clock.rs, whatever the wall clock does",
+)];
+
 /// The console runs the shell for both programs, so it may wait, look at the time and write what it is told to write.
 const CONSOLE: Bans = &[ANYHOW];
 
@@ -114,7 +120,10 @@ pub fn faults(file: &str, code: &str) -> Vec<Fault> {
         return faults;
     }
     for named in paths(&without_tests(code)) {
-        let bans = if is_library { bans_of(room) } else { vec![] };
+        let mut bans = if is_library { bans_of(room) } else { vec![] };
+        if room == "net" && module.get(1).is_none_or(|inner| inner != "content") {
+            bans.push(NO_WALL_CLOCK);
+        }
         faults.extend(bans.into_iter().flat_map(|bans| banned(bans, &named)));
         if is_library && let Some(target) = absolute(&module, &named.names) {
             faults.extend(misnamed(&module, &target, named.line));
