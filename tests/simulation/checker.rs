@@ -2,6 +2,7 @@
 //! nothing here asks the core what it believes.
 
 mod link;
+mod pace;
 #[cfg(test)]
 mod tests;
 
@@ -10,12 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use minibit::content::PieceSet;
 use minibit::ids::{LinkId, PeerId, ShareId};
 use minibit::seam::{Action, Event, News, Payload};
+use minibit::time::Moment;
 use minibit::wire::{ErrorCode, Message, NackReason};
 
 use crate::disk::Disk;
-use crate::queue::{Micros, SECOND};
+use crate::queue::{Micros, SECOND, Seat};
 use crate::truth::Truth;
 use link::{LinkBook, range};
+use pace::Pace;
 
 /// Tit for tat serves four, and one by chance.
 const UNCHOKED_MAX: usize = 5;
@@ -43,14 +46,24 @@ impl Stock {
 #[derive(Debug, Default)]
 pub struct Book {
     is_hostile: bool,
-    id: Option<PeerId>,
+    ids: Vec<PeerId>,
+    pace: Pace,
     stocks: BTreeMap<ShareId, Stock>,
     links: BTreeMap<LinkId, LinkBook>,
     limit_up: Option<u64>,
     started: Micros,
     limited_bytes: u64,
+    has_unchoked: bool,
     wakes: (Micros, u32),
     spins: (Micros, u32),
+    /// Whether something that it sent was not so when it arrived, in any of its lives.
+    pub has_sent_false: bool,
+    /// Whether its shell said that content is lost, in this life.
+    pub has_lost: bool,
+    /// Payload bytes asked for in all its lives.
+    pub asked_bytes: u64,
+    /// What it did of its own accord in all its lives: dials and heartbeats.
+    pub rounds: u64,
     /// Payload bytes sent in all its lives.
     pub sent_bytes: u64,
     /// Whom it banned, in all its lives.
@@ -68,8 +81,14 @@ pub struct Book {
 pub struct Checker {
     books: Vec<Book>,
     hostile_ids: BTreeSet<PeerId>,
+    /// Who sent something false, hostile or not: a line or a disk may have changed it.
+    false_ids: BTreeSet<PeerId>,
     /// Whether the goal is `last-peer`: tit for tat's slots do not bind.
     pub is_last_peer: bool,
+}
+
+fn is_of_a_round(action: &Action) -> bool {
+    matches!(action, Action::Dial { .. } | Action::Send { message: Message::Heartbeat, .. })
 }
 
 fn numbers(set: &PieceSet) -> BTreeSet<u32> {
@@ -85,7 +104,8 @@ impl Checker {
     /// A machine begins a life.
     pub fn begin(&mut self, machine: usize, id: PeerId, now: Micros) {
         let book = &mut self.books[machine];
-        (book.id, book.started, book.limited_bytes) = (Some(id), now, 0);
+        (book.started, book.limited_bytes, book.has_lost) = (now, 0, false);
+        (book.ids, book.pace) = (book.ids.iter().copied().chain([id]).collect(), Pace::default());
         book.stocks.clear();
         book.links.clear();
         if book.is_hostile {
@@ -104,8 +124,28 @@ impl Checker {
         self.books[machine].links.insert(link, LinkBook::new(peer));
     }
 
+    /// What that life of a machine sent was not so when it arrived.
+    pub fn sent_false(&mut self, sender: Seat) {
+        let book = &mut self.books[sender.machine];
+        book.has_sent_false = true;
+        self.false_ids.insert(book.ids[sender.life as usize - 1]);
+    }
+
+    /// The share that a machine spoke of on this link.
+    pub fn share_of(&self, machine: usize, link: LinkId) -> Option<ShareId> {
+        self.books[machine].links.get(&link)?.share
+    }
+
+    /// What a machine's clock shows, which its paces are measured by.
+    pub fn shows(&mut self, machine: usize, moment: Moment) {
+        let book = &mut self.books[machine];
+        if book.pace.shows(moment) {
+            book.links.values_mut().for_each(LinkBook::jumped_back);
+        }
+    }
+
     /// Harm came to this link that may be taken for its peer's fault.
-    pub fn excuse(&mut self, machine: usize, link: LinkId) {
+    fn excuse(&mut self, machine: usize, link: LinkId) {
         if let Some(book) = self.books[machine].links.get_mut(&link) {
             book.is_excused = true;
         }
@@ -154,10 +194,14 @@ impl Checker {
             Event::Prepared { share, held, wanted, .. } => self.stocked(machine, *share, held, wanted),
             Event::Lost { share, pieces } => {
                 let stock = book.stocks.get_mut(share).expect("only what is there can be lost");
-                pieces.iter().for_each(|piece| {
-                    stock.held.remove(&piece.get());
+                book.has_lost = true;
+                for piece in pieces.iter().filter(|piece| stock.held.remove(&piece.get())) {
                     stock.wanted.remove(&piece.get());
-                });
+                }
+            }
+            Event::Connected { link, .. } => {
+                let shown = book.pace.shown();
+                book.links.get_mut(link).expect("the world made it").connected(shown);
             }
             Event::DeadlineReached => book.woke(machine, now),
             _ => {}
@@ -166,6 +210,7 @@ impl Checker {
 
     /// An action of a core, in the order they were given; `hand` is what the event carried.
     pub fn action(&mut self, machine: usize, now: Micros, action: &Action, hand: &Payload) {
+        self.books[machine].rounds += u64::from(is_of_a_round(action));
         match action {
             Action::Send { link, message } => self.said(machine, now, *link, message),
             Action::SendMetainfo { link, .. } | Action::SendLeaves { link, .. } => {
@@ -196,31 +241,31 @@ impl Checker {
                 self.books[machine].written_blocks += 1;
             }
             Action::Tell(News::Banned { id, reason, .. }) => {
-                let is_hostile = self.hostile_ids.contains(id);
+                let is_hostile = self.hostile_ids.contains(id) || self.false_ids.contains(id);
                 assert!(is_hostile, "machine {machine} bans {id}, an honest peer, because it {reason}");
                 self.books[machine].banned.insert(*id);
             }
-            Action::Dial { .. }
-            | Action::Prepare { .. }
-            | Action::Keep { .. }
-            | Action::Remember { .. }
-            | Action::Tell(_) => {}
+            Action::Dial { share, endpoint } => self.books[machine].pace.dial(machine, *share, endpoint),
+            Action::Prepare { .. } | Action::Keep { .. } | Action::Remember { .. } | Action::Tell(_) => {}
         }
     }
 
-    /// A piece is kept: it must be there, every byte true, and not have been held before.
+    /// A piece is kept: what was ordered to be written must be true, every byte, and not have been held before.
     pub fn keep(&mut self, machine: usize, truth: &Truth, piece: u32, disk: &Disk) {
-        let is_true = disk.is_true(truth, piece as usize);
-        assert!(
-            is_true,
-            "machine {machine} keeps piece {piece}, whose bytes on the disk are not the true ones"
-        );
+        let is_true = disk.was_ordered_true(truth, piece as usize);
+        assert!(is_true, "machine {machine} keeps piece {piece}, whose bytes are not the true ones");
         let stock = self.books[machine].stocks.get_mut(&truth.share()).expect("kept only after Prepared");
         assert!(stock.held.insert(piece), "machine {machine} keeps piece {piece} twice");
     }
 
     /// After all actions of one event.
-    pub fn step(&self, machine: usize) {
+    pub fn step(&mut self, machine: usize) {
+        if std::mem::take(&mut self.books[machine].has_unchoked) {
+            self.count_unchoked(machine);
+        }
+    }
+
+    fn count_unchoked(&self, machine: usize) {
         let book = &self.books[machine];
         let mut unchoked: BTreeMap<ShareId, usize> = BTreeMap::new();
         for link in book.links.values().filter(|link| link.is_unchoking()) {
@@ -262,7 +307,13 @@ impl Checker {
 
     fn said(&mut self, machine: usize, now: Micros, link: LinkId, message: &Message) {
         assert_eq!(message.payload_bytes(), 0, "machine {machine} sends {message:?} without its payload");
-        self.open_link(machine, link).say(machine, now, message);
+        let shown = self.books[machine].pace.shown();
+        self.open_link(machine, link).say(machine, (now, shown), message);
+        match message {
+            Message::Request { length, .. } => self.books[machine].asked_bytes += length,
+            Message::Unchoke => self.books[machine].has_unchoked = true,
+            _ => {}
+        }
         let book = &self.books[machine].links[&link];
         match message {
             Message::Stock { all, more } => {
@@ -274,7 +325,11 @@ impl Checker {
                 assert_eq!(lie, None, "machine {machine} announces a piece it has not kept");
             }
             Message::Error { code: ErrorCode::Protocol | ErrorCode::Banned, text } => {
-                let is_fair = book.is_excused || self.books[book.peer].is_hostile;
+                let peer = &self.books[book.peer];
+                let is_fair = book.is_excused
+                    || peer.is_hostile
+                    || peer.has_sent_false
+                    || book.was_late(self.books[machine].pace.shown());
                 assert!(is_fair, "machine {machine} blames honest machine {}: {text}", book.peer);
             }
             Message::Nack { piece, reason: NackReason::Absent, .. } => {
@@ -300,7 +355,8 @@ impl Book {
         self.sent_bytes += bytes;
         self.limited_bytes += bytes;
         if let Some(limit) = self.limit_up {
-            let most = limit * ((now - self.started) / SECOND + 3) + 1024 * 1024;
+            // Its clock may run fast by a twentieth.
+            let most = limit * ((now - self.started) * 21 / 20 / SECOND + 3) + 1024 * 1024;
             assert!(self.limited_bytes <= most, "machine {machine} sends more than its limit of {limit} B/s");
         }
     }

@@ -1,69 +1,92 @@
-//! Trouble, and how much of it comes when. Only names it: the world does it.
+//! Trouble by name: what goes wrong and what is mended. The world does it; `plan` says how much of it comes when.
 
-use minibit::chance::Chance;
+mod plan;
 
-use crate::queue::{Micros, SECOND};
+pub use plan::plan;
+
+use crate::queue::Micros;
+use crate::tally::Kind;
 
 /// One thing that goes wrong, or is mended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// One standing wire dies, chosen by this number.
-    CutWire(u64),
     /// All wires die.
     CutAll,
-    /// One standing wire swallows bytes, in one direction or both, and nobody is told.
-    Swallow(u64),
-    /// One standing wire changes bytes on the way.
-    Garble(u64),
+    /// Something happens to one standing wire, chosen by this number.
+    Wire(u64, WireFault),
+    /// For a span nothing passes between the machines that are named and the others: away from them, and back to them.
+    Part(Vec<usize>, Ways, Micros, Kind),
+    /// From now on so much jitter and loss on this machine's line.
+    Weather(usize, Micros, usize),
+    /// From now on this part of its rate, in millionths, on this machine's line; never less than 1 KB/s.
+    Rate(usize, u64),
+    /// The machine goes on at another address; whether its own links are told.
+    Roam(usize, bool),
     /// The process ends, all wires with it.
     Crash(usize),
     /// The machine vanishes: nobody is told.
     Vanish(usize),
+    /// The machine loses power: it vanishes, and unsynced writes with it.
+    PowerCut(usize),
     /// The process is started again on the same machine with the same disk.
     Return(usize),
+    /// The process stands still for a span; whether its clock does too.
+    Pause(usize, Micros, bool),
+    /// The end of that.
+    Resume(usize),
+    /// The machine's clock jumps by so many microseconds.
+    Jump(usize, i64),
     /// Dials to this machine fail, or succeed again.
     Refuse(usize, bool),
+    /// Something happens to the machine's disk, or ceases to.
+    Disk(usize, DiskFault),
+}
+
+/// What may happen to a wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WireFault {
+    /// It dies.
+    Cut,
+    /// One direction ends.
+    HalfClose,
+    /// It swallows bytes, in one direction or both, and nobody is told.
+    Swallow,
+    /// It changes bytes on the way.
+    Garble,
+    /// It changes bits of the next payload that does not come from machine 0.
+    Flip,
+}
+
+/// What may happen to a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFault {
     /// Writes take this long.
-    SlowDisk(usize, Micros),
+    Slow(Micros),
+    /// No write ends for a span.
+    Stall(Micros),
+    /// Writes fail, or succeed again.
+    Full(bool),
+    /// The so-many-eth write fails.
+    FailWrite(u32),
+    /// The so-many-eth read fails.
+    FailRead(u32),
+    /// The next write is reported done and never was.
+    LoseWrite,
+    /// The next write lands in another piece.
+    MisdirectWrite,
+    /// A leaf that is there changes.
+    Rot,
     /// Of a hundred reads, this many fail.
-    BadReads(usize, usize),
+    BadReads(usize),
 }
 
-fn of_a_wire(chance: &mut Chance) -> Fault {
-    let which = chance.draw();
-    match chance.below(4) {
-        0 | 1 => Fault::CutWire(which),
-        2 => Fault::Swallow(which),
-        _ => Fault::Garble(which),
-    }
-}
-
-fn of_a_machine(chance: &mut Chance, machine: usize) -> [Fault; 2] {
-    match chance.below(5) {
-        0 => [Fault::Crash(machine), Fault::Return(machine)],
-        1 => [Fault::Vanish(machine), Fault::Return(machine)],
-        2 => [Fault::Refuse(machine, true), Fault::Refuse(machine, false)],
-        3 => [Fault::SlowDisk(machine, 2 * SECOND), Fault::SlowDisk(machine, 500)],
-        _ => [Fault::BadReads(machine, 20), Fault::BadReads(machine, 0)],
-    }
-}
-
-/// When what goes wrong among `machines` from the beginning to `heal`, at which all is mended.
-pub fn plan(chance: &mut Chance, machines: usize, heal: Micros) -> Vec<(Micros, Fault)> {
-    let mut plan = Vec::new();
-    for _ in 0..chance.below(12) {
-        plan.push((chance.draw() % heal, of_a_wire(chance)));
-    }
-    for _ in 0..chance.below(5) {
-        let machine = chance.below(machines);
-        let [bad, good] = of_a_machine(chance, machine);
-        let at = chance.draw() % heal;
-        plan.push((at, bad));
-        plan.push((at + chance.draw() % (heal - at), good));
-        plan.push((heal, good));
-    }
-    if chance.below(4) == 0 {
-        plan.push((chance.draw() % heal, Fault::CutAll));
-    }
-    plan
+/// Which directions are closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ways {
+    /// Both.
+    Both,
+    /// From the named machines to the others.
+    Out,
+    /// From the others to the named machines.
+    In,
 }

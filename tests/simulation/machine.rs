@@ -1,15 +1,16 @@
 //! One machine of the simulated world: what it is, its disk, and the production core of its present life.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use minibit::chance::Chance;
-use minibit::ids::{Endpoint, LinkId, PeerId};
+use minibit::ids::{Endpoint, LinkId, PeerId, ShareId};
 use minibit::node::{Node, NodeConfig};
+use minibit::seam::{Ban, Event};
 use minibit::time::Moment;
 use minibit::wire::{Goal, Role};
 
+use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::queue::{Micros, Tip};
 
@@ -66,6 +67,21 @@ pub struct Spec {
     pub wants: Option<(u32, u32)>,
     /// How it lies, if it does.
     pub lies: Option<Lies>,
+    /// How much faster than the world's time its clock runs, in millionths.
+    pub drift: i32,
+    /// Whether its shell finds out when it reads what changed on the disk; else it sends it as it is.
+    pub checks_reads: bool,
+}
+
+/// A process that stands still.
+#[derive(Debug)]
+pub struct Pause {
+    /// Since when.
+    pub since: Micros,
+    /// Whether its clock stands still with it.
+    pub is_suspension: bool,
+    /// What it will be told, in this order.
+    pub backlog: VecDeque<Event>,
 }
 
 impl Spec {
@@ -85,6 +101,8 @@ impl Spec {
             goal: None,
             wants: None,
             lies: None,
+            drift: 0,
+            checks_reads: true,
         }
     }
 
@@ -110,10 +128,14 @@ pub struct Machine {
     pub life: u32,
     /// Its core, while it lives.
     pub node: Option<Node>,
-    /// When this life began.
-    pub started: Micros,
+    /// Its clock in this life.
+    pub clock: Clock,
+    /// While it stands still.
+    pub pause: Option<Pause>,
     /// Its disk.
     pub disk: Disk,
+    /// Whom it was told to refuse, by share.
+    pub bans: BTreeMap<ShareId, Vec<Ban>>,
     /// Links of this life.
     pub links: BTreeMap<LinkId, Tip>,
     /// The wake-up that is under way.
@@ -135,8 +157,10 @@ impl Machine {
             address,
             life: 0,
             node: None,
-            started: 0,
+            clock: Clock::default(),
+            pause: None,
             disk: Disk::empty(),
+            bans: BTreeMap::new(),
             links: BTreeMap::new(),
             wake: None,
             is_refusing: false,
@@ -149,7 +173,8 @@ impl Machine {
     /// Begins a life with an empty core; the identity that it chose.
     pub fn start(&mut self, now: Micros) -> PeerId {
         self.life += 1;
-        (self.started, self.wake, self.is_silent) = (now, None, false);
+        (self.wake, self.is_silent, self.pause) = (None, false, None);
+        self.clock = Clock::new(now, self.spec.drift.into());
         self.links.clear();
         let mut id = [0; 20];
         id.fill_with(|| self.chance.draw().to_le_bytes()[0]);
@@ -170,7 +195,7 @@ impl Machine {
 
     /// Ends a life.
     pub fn stop(&mut self) {
-        self.node = None;
+        (self.node, self.pause) = (None, None);
         self.links.clear();
     }
 
@@ -182,7 +207,7 @@ impl Machine {
 
     /// The core's own time.
     pub fn moment(&self, now: Micros) -> Moment {
-        Moment::START.after(Duration::from_micros(now - self.started))
+        self.clock.moment(now)
     }
 
     /// Where others dial it.

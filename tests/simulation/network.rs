@@ -1,8 +1,10 @@
 //! Wires between machines: delay for each pair, shared uplinks and downlinks, order within a direction, and loss.
 //! A frame is cut into chunks; an uplink sends the chunks of its lanes in turn. Knows no message.
 
+mod harm;
 #[cfg(test)]
 mod tests;
+mod weather;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -12,8 +14,13 @@ use minibit::ids::{Endpoint, LinkId, ShareId};
 use minibit::seam::{Event, Payload};
 
 use crate::queue::{Happening, Micros, Queue, SECOND, Seat, Tip};
+use crate::tally::Kind;
+pub use weather::Line;
+use weather::Weather;
 
+/// On a fast line; on a slow one a chunk takes about half a second, and is at least a packet.
 const CHUNK_BYTES: u64 = 16 * 1024;
+const PACKET_BYTES: u64 = 1_400;
 const FIN_BYTES: u64 = 40;
 
 /// A message under way.
@@ -48,6 +55,8 @@ pub enum Fate {
     Hole,
     /// They arrive changed: the next frame is no message.
     Garbled,
+    /// They arrive, and bits of the next payload are not what they were.
+    Flipped,
     /// Were garbled already; the reader has given up.
     Deaf,
 }
@@ -66,6 +75,9 @@ struct End {
     landing: VecDeque<(u64, Option<Frame>)>,
     is_landing: bool,
     alive_at: Micros,
+    /// Of the message under way on the lane, since when and how many bytes arrived.
+    began: Option<Micros>,
+    begun_bytes: u64,
     fate: Fate,
 }
 
@@ -83,6 +95,8 @@ impl End {
             landing: VecDeque::new(),
             is_landing: false,
             alive_at: 0,
+            began: None,
+            begun_bytes: 0,
             fate: Fate::Sound,
         }
     }
@@ -110,6 +124,8 @@ pub struct Network {
     pub is_one_queue: bool,
     /// Of the whole network, added to the distance of each pair by its own share.
     pub spread: Micros,
+    /// Jitter, loss and partitions.
+    pub weather: Weather,
 }
 
 fn span(bytes: u64, rate: u64) -> Micros {
@@ -117,11 +133,22 @@ fn span(bytes: u64, rate: u64) -> Micros {
 }
 
 impl Network {
+    /// Of no machine yet; its weather is drawn from this seed.
+    pub fn new(seed: u64) -> Network {
+        Network { weather: Weather::new(seed), ..Network::default() }
+    }
+
     /// One machine more: bytes a second, and how far it is from the middle.
     pub fn join(&mut self, up_rate: u64, down_rate: u64, distance: Micros) {
         let (ready, down_ready) = (VecDeque::new(), VecDeque::new());
         let (under_way, down_busy) = (None, false);
         self.pipes.push(Pipe { up_rate, down_rate, distance, ready, under_way, down_ready, down_busy });
+        self.weather.lines.push(Line::default());
+    }
+
+    /// From now on a machine's line carries so many bytes a second up and down.
+    pub fn set_rates(&mut self, machine: usize, up_rate: u64, down_rate: u64) {
+        (self.pipes[machine].up_rate, self.pipes[machine].down_rate) = (up_rate, down_rate);
     }
 
     /// One way between two machines; the same both ways.
@@ -193,8 +220,9 @@ impl Network {
                 continue;
             };
             let left = head.bytes - end.head_sent_bytes;
-            let bytes = if self.is_one_queue { left } else { CHUNK_BYTES.min(left) };
             let pipe = &mut self.pipes[machine];
+            let chunk = (pipe.up_rate / 2).clamp(PACKET_BYTES, CHUNK_BYTES);
+            let bytes = if self.is_one_queue { left } else { chunk.min(left) };
             pipe.under_way = Some((tip, bytes));
             queue.after(span(bytes, pipe.up_rate), Happening::Uplinked(machine));
         }
@@ -218,12 +246,14 @@ impl Network {
     }
 
     fn launch(&mut self, queue: &mut Queue, tip: Tip, bytes: u64) {
-        let delay = self.delay(self.who(tip).0.machine, self.who(tip.across()).0.machine);
+        let (from, to) = (self.who(tip).0.machine, self.who(tip.across()).0.machine);
+        let delay = self.delay(from, to);
+        let arrival = self.weather.arrival(queue.now(), from, to, delay);
         let end = self.end(tip);
         end.head_sent_bytes += bytes;
         let is_whole = end.waiting.front().is_some_and(|head| head.bytes == end.head_sent_bytes);
         let frame = if is_whole { end.waiting.pop_front() } else { None };
-        end.last_arrival = end.last_arrival.max(queue.now() + delay);
+        end.last_arrival = end.last_arrival.max(arrival);
         let arrival = end.last_arrival;
         if let Some(frame) = &frame {
             end.head_sent_bytes = 0;
@@ -247,7 +277,7 @@ impl Network {
         let receiver = self.who(tip.across()).0.machine;
         let lane = self.end(tip);
         if lane.fate == Fate::Hole {
-            return;
+            return self.weather.tally.fired(Kind::BlackHole);
         }
         lane.landing.push_back((bytes, frame));
         if !std::mem::replace(&mut lane.is_landing, true) {
@@ -262,6 +292,7 @@ impl Network {
         }
         let Some(tip) = self.pipes[machine].down_ready.pop_front() else { return };
         let (bytes, frame) = self.end(tip).landing.pop_front().expect("a lane in turn has a chunk");
+        self.end(tip).begun_bytes += bytes;
         let pipe = &mut self.pipes[machine];
         pipe.down_busy = true;
         queue.after(span(bytes, pipe.down_rate), Happening::Landed(tip, frame));
@@ -287,23 +318,33 @@ impl Network {
             return None;
         }
         let (seat, link) = (receiver.seat, receiver.link);
-        match frame {
-            None if queue.now() >= receiver.alive_at + SECOND => {
-                receiver.alive_at = queue.now();
-                queue.after(0, Happening::Core(seat, Event::Alive { link }));
-                None
+        let Some(mut frame) = frame else {
+            self.came_to_life(queue, tip);
+            return None;
+        };
+        let lane = self.end(tip);
+        (lane.began, lane.begun_bytes) = (None, 0);
+        match fate {
+            _ if frame.is_fin() => self.hang_up(queue, tip.across(), 0),
+            Fate::Garbled => self.garbled(queue, tip, seat, link),
+            Fate::Flipped => {
+                self.flip(tip, &mut frame.payload);
+                return Some(frame);
             }
-            Some(frame) if frame.is_fin() => {
-                self.hang_up(queue, tip.across(), 0);
-                None
-            }
-            Some(_) if fate == Fate::Garbled => {
-                self.end(tip).fate = Fate::Deaf;
-                let error = minibit::wire::WireError::Malformed("garbled on the way".to_owned());
-                queue.after(0, Happening::Core(seat, Event::Violated { link, error }));
-                None
-            }
-            frame => frame,
+            _ => return Some(frame),
+        }
+        None
+    }
+
+    /// A part of a message arrived: a sign of life, unless it crawls.
+    fn came_to_life(&mut self, queue: &mut Queue, tip: Tip) {
+        if self.crawls(queue.now(), tip) {
+            return self.cut(queue, tip.across());
+        }
+        let receiver = self.end(tip.across());
+        if queue.now() >= receiver.alive_at + SECOND {
+            receiver.alive_at = queue.now();
+            queue.after(0, Happening::Core(receiver.seat, Event::Alive { link: receiver.link }));
         }
     }
 
@@ -319,60 +360,7 @@ impl Network {
     /// The second is over: what was not said stays unsaid.
     pub fn close_due(&mut self, queue: &mut Queue, tip: Tip) {
         if !self.end(tip).is_gone {
-            self.cut(queue, tip.wire);
-        }
-    }
-
-    /// The connection dies; each end hears of it in its own time.
-    pub fn cut(&mut self, queue: &mut Queue, wire: usize) {
-        for end in 0..2 {
-            let span = if end == 0 { 0 } else { self.wire_delay(wire) };
-            self.hang_up(queue, Tip { wire, end }, span);
-        }
-    }
-
-    /// This end is told; what it still had to say is lost.
-    pub fn hang_up(&mut self, queue: &mut Queue, tip: Tip, span: Micros) {
-        let end = self.end(tip);
-        if !end.is_gone {
-            end.is_gone = true;
-            end.waiting.clear();
-            end.head_sent_bytes = 0;
-            let (at, closed) = (end.connected_at + 1, Event::Closed { link: end.link });
-            let happening = Happening::Core(end.seat, closed);
-            queue.at(at.max(queue.now() + span), happening);
-        }
-    }
-
-    fn wire_delay(&self, wire: usize) -> Micros {
-        let machine = |end: usize| self.wires[wire][end].seat.machine;
-        self.delay(machine(0), machine(1))
-    }
-
-    /// What becomes of the bytes of this lane from now on.
-    pub fn doom(&mut self, tip: Tip, fate: Fate) {
-        self.end(tip).fate = fate;
-    }
-
-    /// A machine's process ends: the others are told by its system, or, when the machine vanished, by nobody.
-    pub fn lose_machine(&mut self, queue: &mut Queue, machine: usize, is_silent: bool) {
-        for wire in 0..self.wires.len() {
-            for end in 0..2 {
-                let tip = Tip { wire, end };
-                if self.who(tip).0.machine == machine && !self.end(tip).is_gone {
-                    self.lose_end(queue, tip, is_silent);
-                }
-            }
-        }
-    }
-
-    fn lose_end(&mut self, queue: &mut Queue, tip: Tip, is_silent: bool) {
-        self.hang_up(queue, tip, 0);
-        let delay = self.wire_delay(tip.wire);
-        if is_silent {
-            self.doom(tip.across(), Fate::Hole);
-        } else {
-            self.hang_up(queue, tip.across(), delay);
+            self.cut(queue, tip);
         }
     }
 }

@@ -70,7 +70,8 @@ pub enum Happening {
 pub struct Queue {
     now: Micros,
     serial: u64,
-    coming: BTreeMap<(Micros, u64), Happening>,
+    /// In boxes, since most of what moves in the tree is moved past.
+    coming: BTreeMap<(Micros, u64), Box<Happening>>,
 }
 
 impl Queue {
@@ -82,7 +83,7 @@ impl Queue {
     /// Puts `happening` at `at`, or now when that is past.
     pub fn at(&mut self, at: Micros, happening: Happening) {
         self.serial += 1;
-        self.coming.insert((at.max(self.now), self.serial), happening);
+        self.coming.insert((at.max(self.now), self.serial), Box::new(happening));
     }
 
     /// Puts `happening` `span` from now.
@@ -95,7 +96,7 @@ impl Queue {
         match self.coming.first_entry() {
             Some(first) if first.key().0 <= end => {
                 self.now = first.key().0;
-                Some(first.remove())
+                Some(*first.remove())
             }
             _ => {
                 self.now = self.now.max(end);

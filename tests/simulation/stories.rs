@@ -1,5 +1,9 @@
 //! Swarms worth a name of their own. Sizes are small, so that each story is told in about a second.
 
+mod clocks;
+mod disks;
+mod lines;
+
 use minibit::ids::PeerId;
 
 use crate::faults::Fault;

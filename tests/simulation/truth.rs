@@ -6,6 +6,8 @@ use minibit::chance::Chance;
 use minibit::content::metainfo::FileEntry;
 use minibit::content::{Metainfo, Name, PieceSet, TreePath, merkle};
 use minibit::ids::{Digest, ShareId};
+use minibit::seam::Payload;
+use minibit::wire::Message;
 
 const LEAF: u64 = 16 * 1024;
 
@@ -79,5 +81,25 @@ impl Truth {
             set.insert(piece);
         }
         set
+    }
+
+    /// Whether a payload is what it is said to be; one of nothing says nothing.
+    pub fn agrees(&self, message: &Message, payload: &Payload) -> bool {
+        let at = |number: u64| usize::try_from(number).expect("of a share in memory");
+        match (message, payload) {
+            (Message::Block { piece, start, .. }, Payload::Digests(said)) => {
+                let leaves = self.leaves.get(at(*piece)).map_or(&[][..], Vec::as_slice);
+                let first = at(start / LEAF).min(leaves.len());
+                leaves[first..].starts_with(said)
+            }
+            (Message::Leaves { piece, .. }, Payload::Digests(said)) => {
+                said.is_empty() || self.leaves.get(at(*piece)) == Some(said)
+            }
+            (Message::Metainfo { start, .. }, Payload::Bytes(said)) => {
+                let served = self.metainfo.served_bytes();
+                served[at(*start).min(served.len())..].starts_with(said)
+            }
+            _ => true,
+        }
     }
 }

@@ -2,6 +2,8 @@
 //! It plays the shell's part: performs each action, answers it by the event that the seam promises.
 
 mod build;
+mod mend;
+mod pause;
 mod perform;
 mod report;
 mod trouble;
@@ -9,14 +11,15 @@ mod trouble;
 use std::net::SocketAddr;
 
 use minibit::chance::Chance;
-use minibit::ids::{Digest, Endpoint, ShareId};
+use minibit::ids::{Digest, Endpoint, LinkId, ShareId};
 use minibit::seam::{Action, Event, Payload};
-use minibit::wire::decode;
+use minibit::wire::{Message, decode};
 
 use crate::checker::Checker;
 use crate::machine::Machine;
 use crate::network::{Frame, Network};
 use crate::queue::{Happening, Micros, Queue, SECOND, Seat, Tip};
+use crate::tally::{Kind, Tally};
 use crate::trace::Trace;
 use crate::truth::Truth;
 
@@ -24,6 +27,8 @@ use crate::truth::Truth;
 const HAPPENINGS_MAX: u64 = 20_000_000;
 /// Where a dial to nowhere ends.
 const DIAL_PATIENCE: Micros = 5 * SECOND;
+/// Every so-many-eth event the core is asked whether its own invariants hold.
+const CHECK: u64 = 32;
 const TICK: Micros = SECOND / 10;
 
 /// Everything.
@@ -43,6 +48,8 @@ pub struct World {
     pub checker: Checker,
     /// The story.
     pub trace: Trace,
+    /// Faults that took effect, but for those that the network and the disks count.
+    pub tally: Tally,
     /// The world's own chance.
     pub chance: Chance,
     /// All machines on one address, told apart by port.
@@ -67,11 +74,12 @@ impl World {
         World {
             seed,
             queue: Queue::default(),
-            network: Network::default(),
+            network: Network::new(seed),
             machines: Vec::new(),
             truths: Vec::new(),
             checker: Checker::default(),
             trace: Trace::new(),
+            tally: Tally::default(),
             chance: Chance::new(seed),
             is_loopback: false,
             happenings: 0,
@@ -107,17 +115,24 @@ impl World {
         if self.machines[machine].life != seat.life || self.machines[machine].node.is_none() {
             return;
         }
+        if let Some(pause) = &mut self.machines[machine].pause {
+            return pause.backlog.push_back(event);
+        }
         let now = self.now();
         self.trace.event(now, machine, &event);
-        self.checker.event(machine, now, &event);
         if let Event::Closed { link } = event {
             self.machines[machine].links.remove(&link);
         }
         let hand = carried(&event);
         let mut out = Vec::new();
         let moment = self.machines[machine].moment(now);
+        self.checker.shows(machine, moment);
+        self.checker.event(machine, now, &event);
         let node = self.machines[machine].node.as_mut().expect("looked at above");
         node.handle(moment, event, &mut out);
+        if self.happenings.is_multiple_of(CHECK) {
+            node.check();
+        }
         self.perform(seat, out, &hand);
         self.rewake(seat);
     }
@@ -136,7 +151,7 @@ impl World {
         let now = self.now();
         let machine = &mut self.machines[seat.machine];
         let Some(deadline) = machine.node.as_ref().and_then(minibit::node::Node::deadline) else { return };
-        let at = machine.started.saturating_add(deadline.micros()).max(now);
+        let at = machine.clock.reaches(deadline).max(now);
         if machine.wake.is_none_or(|wake| at < wake) {
             machine.wake = Some(at);
             self.queue.at(at, Happening::Wake(seat));
@@ -150,6 +165,9 @@ impl World {
             return;
         }
         machine.wake = None;
+        if machine.pause.is_some() {
+            return;
+        }
         let moment = machine.moment(now);
         let deadline = machine.node.as_ref().and_then(minibit::node::Node::deadline);
         if deadline.is_some_and(|deadline| deadline <= moment) {
@@ -176,11 +194,22 @@ impl World {
             Happening::CloseDue(tip) => self.network.close_due(&mut self.queue, tip),
             Happening::Stored(seat, share, block, leaves) => {
                 if self.machines[seat.machine].life == seat.life {
-                    self.machines[seat.machine].disk.write(share, block, &leaves);
-                    self.tell(seat, Event::Wrote { share, block, done: true });
+                    let done =
+                        self.machines[seat.machine].disk.write(self.queue.now(), share, block, &leaves);
+                    self.tell(seat, Event::Wrote { share, block, done });
                 }
             }
             Happening::Trouble(fault) => self.trouble(fault),
+        }
+    }
+
+    /// Whoever sends what is not so may be banned for it, and nobody else.
+    fn note_falsehood(&mut self, from: Tip, link: LinkId, message: &Message, payload: &Payload) {
+        let (reader, sender) = (self.network.who(from.across()).0, self.network.who(from).0);
+        let share = self.checker.share_of(reader.machine, link);
+        let truth = share.and_then(|share| self.truths.iter().find(|truth| truth.share() == share));
+        if truth.is_some_and(|truth| !truth.agrees(message, payload)) {
+            self.checker.sent_false(sender);
         }
     }
 
@@ -190,6 +219,7 @@ impl World {
         let line = &frame.line[..frame.line.len() - 1];
         match decode(line) {
             Ok(Some(message)) => {
+                self.note_falsehood(tip.across(), link, &message, &frame.payload);
                 self.tell(seat, Event::Received { link, message, payload: frame.payload });
             }
             other => panic!("our own line {:?} reads as {other:?}", String::from_utf8_lossy(line)),
@@ -203,10 +233,17 @@ impl World {
         let target = self.machines.iter().position(|machine| machine.endpoint() == endpoint);
         let Some(to) = target.filter(|&to| self.machines[to].is_reachable()) else {
             let is_silent = target.is_none_or(|to| self.machines[to].is_silent);
+            if !is_silent {
+                self.tally.fired(Kind::Refusal);
+            }
             let span = if is_silent { DIAL_PATIENCE } else { SECOND / 100 };
             let failed = Event::DialFailed { share, endpoint };
             return self.queue.after(span, Happening::Core(seat, failed));
         };
+        if !self.network.weather.is_open(self.now(), seat.machine, to) {
+            let failed = Event::DialFailed { share, endpoint };
+            return self.queue.after(DIAL_PATIENCE, Happening::Core(seat, failed));
+        }
         let there = Seat { machine: to, life: self.machines[to].life };
         let (from_link, to_link) = (self.machines[seat.machine].new_link(), self.machines[to].new_link());
         let port = 40_000 + u16::try_from(from_link.0 % 20_000).expect("below 20,000");
@@ -232,6 +269,17 @@ impl World {
             }
         }
         is_done(self)
+    }
+
+    /// Lets so many things happen; whether there were so many to come.
+    pub fn steps(&mut self, count: u64) -> bool {
+        (0..count).all(|_| match self.queue.next(Micros::MAX) {
+            Some(happening) => {
+                self.happen(happening);
+                true
+            }
+            None => false,
+        })
     }
 
     /// Lets a span of virtual time pass.

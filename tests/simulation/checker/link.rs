@@ -6,10 +6,15 @@ use minibit::content::Block;
 use minibit::ids::ShareId;
 use minibit::wire::{Message, Role};
 
-use crate::queue::Micros;
+use crate::queue::{MINUTE, Micros, SECOND};
 
 /// Requests of ours with one peer (wire.md).
 const ASKED_MAX: u32 = 500;
+
+/// A handshake may take so long (wire.md).
+const HANDSHAKE: Micros = 10 * SECOND;
+/// Something is said after such a silence (wire.md).
+const HEARTBEAT: Micros = 5 * SECOND;
 
 /// Piece, first byte, bytes.
 pub type Range = (u64, u64, u64);
@@ -30,6 +35,10 @@ pub struct LinkBook {
     pub is_excused: bool,
     /// When we last said that we are interested.
     pub interested_at: Option<Micros>,
+    connected_shown: Micros,
+    is_introduced: bool,
+    beat_shown: Micros,
+    lists: u64,
     said_count: u32,
     role: Option<Role>,
     is_stocked: bool,
@@ -51,6 +60,10 @@ impl LinkBook {
             share: None,
             is_excused: false,
             interested_at: None,
+            connected_shown: 0,
+            is_introduced: false,
+            beat_shown: 0,
+            lists: 0,
             said_count: 0,
             role: None,
             is_stocked: false,
@@ -63,6 +76,21 @@ impl LinkBook {
             asked_count: 0,
             owed: BTreeMap::new(),
         }
+    }
+
+    /// Our side is told that it stands.
+    pub fn connected(&mut self, shown: Micros) {
+        (self.connected_shown, self.beat_shown) = (shown, shown);
+    }
+
+    /// Whether the other let our side wait for its REGISTRO for too long.
+    pub fn was_late(&self, shown: Micros) -> bool {
+        !self.is_introduced && shown >= self.connected_shown + HANDSHAKE
+    }
+
+    /// The clock jumped back: no pace can be told from what it showed before.
+    pub fn jumped_back(&mut self) {
+        (self.connected_shown, self.beat_shown) = (0, 0);
     }
 
     /// Whether our side serves the other.
@@ -106,8 +134,9 @@ impl LinkBook {
     }
 
     /// Our side says this.
-    pub fn say(&mut self, machine: usize, now: Micros, message: &Message) {
+    pub fn say(&mut self, machine: usize, (now, shown): (Micros, Micros), message: &Message) {
         self.order(machine, message);
+        self.keep_pace(machine, shown, message);
         match message {
             Message::Register { share, role, .. } => (self.share, self.role) = (Some(*share), Some(*role)),
             Message::Unchoke => {
@@ -120,6 +149,26 @@ impl LinkBook {
             Message::NotInterested => self.interested_at = None,
             Message::Request { piece, start, length } => self.ask(machine, (*piece, *start, *length)),
             Message::Nack { piece, start, length, .. } => self.answer(machine, (*piece, *start, *length)),
+            _ => {}
+        }
+    }
+
+    /// A heartbeat only when one is due, a list of peers about once a minute, beside the first.
+    fn keep_pace(&mut self, machine: usize, shown: Micros, message: &Message) {
+        match message {
+            Message::Heartbeat => {
+                let pause = shown.saturating_sub(std::mem::replace(&mut self.beat_shown, shown));
+                assert!(pause >= HEARTBEAT, "machine {machine} says a heartbeat after {pause} microseconds");
+            }
+            Message::PeerList(_) => {
+                self.lists += 1;
+                let most = 2 + shown.saturating_sub(self.connected_shown) / MINUTE;
+                assert!(
+                    self.lists <= most,
+                    "machine {machine} told {} lists of peers on one link",
+                    self.lists
+                );
+            }
             _ => {}
         }
     }
@@ -163,6 +212,7 @@ impl LinkBook {
     /// Our side hears this.
     pub fn heard(&mut self, message: &Message) {
         match message {
+            Message::Register { .. } => self.is_introduced = true,
             Message::Interested => self.hears_interest = true,
             Message::NotInterested => self.hears_interest = false,
             Message::Unchoke => self.is_unchoked = true,

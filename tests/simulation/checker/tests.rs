@@ -132,7 +132,7 @@ fn a_wrong_byte_that_is_kept_is_seen() {
     let mut disk = Disk::empty();
     disk.make_room(&truth);
     let block = truth.metainfo.geometry().block(1, 0, 2 * LEAF).unwrap();
-    disk.write(truth.share(), block, &[truth.leaves[1][0], truth.leaves[0][0]]);
+    disk.write(0, truth.share(), block, &[truth.leaves[1][0], truth.leaves[0][0]]);
     checker.keep(0, &truth, 1, &disk);
 }
 

@@ -68,7 +68,7 @@ fn a_cut_wire_loses_what_is_under_way_and_tells_each_side_once() {
     let (mut queue, mut network, tip) = two(100_000);
     network.send(&mut queue, tip, frame(50_000));
     play(&mut queue, &mut network, SECOND / 10);
-    network.cut(&mut queue, tip.wire);
-    network.cut(&mut queue, tip.wire);
+    network.cut(&mut queue, tip);
+    network.cut(&mut queue, tip);
     assert_eq!(play(&mut queue, &mut network, 10 * SECOND), (Vec::new(), 2));
 }

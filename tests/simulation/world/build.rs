@@ -10,6 +10,7 @@ use super::World;
 use crate::disk::Disk;
 use crate::machine::{Begin, Machine, Spec};
 use crate::queue::Seat;
+use crate::tally::Kind;
 use crate::truth::Truth;
 
 impl World {
@@ -25,6 +26,7 @@ impl World {
         for (share, begin) in machine.spec.shares.clone() {
             lay_down(&mut machine.disk, &self.truths[share], &begin);
         }
+        machine.disk.is_checked = machine.spec.checks_reads;
         self.machines.push(machine);
         number
     }
@@ -46,6 +48,10 @@ impl World {
         let now = self.now();
         let id = self.machines[machine].start(now);
         self.checker.begin(machine, id, now);
+        self.machines[machine].disk.reopen();
+        if self.machines[machine].spec.drift != 0 {
+            self.tally.fired(Kind::Drift);
+        }
         let seat = Seat { machine, life: self.machines[machine].life };
         for (number, begin) in self.machines[machine].spec.shares.clone() {
             let config = self.share_config(machine, number, &begin);

@@ -8,6 +8,7 @@ use minibit::wire::{LINE_BYTES_MAX, Message, PAYLOAD_BYTES_MAX, encode};
 use super::{World, spoil};
 use crate::network::Frame;
 use crate::queue::{Happening, Seat, Tip};
+use crate::tally::Kind;
 
 /// What sits between an action on a block and its answer, where no disk or wire does.
 const MOMENT: u64 = 1_000;
@@ -45,14 +46,17 @@ impl World {
             Action::Prepare { share, .. } => self.prepare(seat, share),
             Action::Write { share, block } => {
                 let Payload::Digests(leaves) = hand else { unreachable!("the checker looked") };
-                let span = self.machines[seat.machine].disk.write_micros;
-                self.queue.after(span, Happening::Stored(seat, share, block, leaves.clone()));
+                let at = self.machines[seat.machine].disk.write_ends(self.queue.now());
+                self.queue.at(at, Happening::Stored(seat, share, block, leaves.clone()));
             }
             Action::Keep { share, piece } => {
                 let truth = self.truths.iter().find(|truth| truth.share() == share).expect("a true share");
                 self.checker.keep(seat.machine, truth, piece.get(), &self.machines[seat.machine].disk);
             }
-            Action::Remember { .. } | Action::Tell(_) => {}
+            Action::Remember { share, ban } => {
+                self.machines[seat.machine].bans.entry(share).or_default().push(ban);
+            }
+            Action::Tell(_) => {}
         }
     }
 
@@ -62,6 +66,7 @@ impl World {
 
     fn post(&mut self, seat: Seat, link: LinkId, frame: Frame) {
         if let Some(tip) = self.tip(seat, link) {
+            self.trace.message(&frame.line, &frame.payload);
             self.network.send(&mut self.queue, tip, frame);
         }
     }
@@ -76,24 +81,28 @@ impl World {
         if self.machines[seat.machine].spec.lies.is_some_and(|lies| lies.metainfo) {
             let at = self.machines[seat.machine].chance.below(bytes.len());
             bytes[at] ^= 1;
+            self.tally.fired(Kind::FalseMetainfo);
         }
         let message = Message::Metainfo { start: start as u64, length, total: served.len() as u64 };
         self.post(seat, link, framed(&message, Payload::Bytes(bytes), None));
     }
 
     fn send_block(&mut self, seat: Seat, link: LinkId, share: ShareId, block: Block) {
-        let fails = self.machines[seat.machine].disk.read_errors_percent;
-        let read = self.machines[seat.machine].disk.read(share, block);
-        let Some(mut leaves) = read.filter(|_| fails == 0 || !self.lie_chance(seat, fails)) else {
+        let machine = &mut self.machines[seat.machine];
+        let is_failure = machine.disk.fails_to_read(&mut machine.chance);
+        let mut leaves = machine.disk.read(share, block);
+        let is_rotten = self.finds_rot(seat, share, block.piece, |truth| leaves == truth[block.leaves()]);
+        if is_failure || is_rotten {
             let served = Event::Served { link, block, sent: false };
             if self.tip(seat, link).is_some_and(|tip| self.network.is_open(tip)) {
                 self.queue.after(0, Happening::Core(seat, served));
             }
             return;
-        };
+        }
         let percent = self.machines[seat.machine].spec.lies.map_or(0, |lies| lies.blocks_percent);
         if percent > 0 && self.lie_chance(seat, percent) {
             spoil(&mut leaves, &mut self.machines[seat.machine].chance);
+            self.tally.fired(Kind::FalseBlock);
         }
         let message = Message::Block {
             piece: u64::from(block.piece.get()),
@@ -103,11 +112,34 @@ impl World {
         self.post(seat, link, framed(&message, Payload::Digests(leaves), Some(block)));
     }
 
+    /// A shell that compares what it reads says so when it is not what it was; then all of that file is lost.
+    fn finds_rot(
+        &mut self,
+        seat: Seat,
+        share: ShareId,
+        piece: PieceIndex,
+        is_sound: impl Fn(&[Digest]) -> bool,
+    ) -> bool {
+        let truth = self.truth(share);
+        if is_sound(&truth.leaves[piece.index()]) || !self.machines[seat.machine].disk.is_checked {
+            return false;
+        }
+        let geometry = truth.metainfo.geometry();
+        let pieces = geometry.pieces_of(geometry.place(piece).0).collect();
+        self.tally.fired(Kind::RotFound);
+        self.queue.after(0, Happening::Core(seat, Event::Lost { share, pieces }));
+        true
+    }
+
     fn send_leaves(&mut self, seat: Seat, link: LinkId, share: ShareId, piece: PieceIndex) {
+        let mut leaves = self.machines[seat.machine].disk.piece(share, piece.index()).unwrap_or_default();
+        if self.finds_rot(seat, share, piece, |truth| truth == leaves) {
+            leaves.clear();
+        }
         let machine = &mut self.machines[seat.machine];
-        let mut leaves: Vec<Digest> = machine.disk.piece(share, piece.index()).unwrap_or_default();
         if !leaves.is_empty() && machine.spec.lies.is_some_and(|lies| lies.leaves) {
             spoil(&mut leaves, &mut machine.chance);
+            self.tally.fired(Kind::FalseLeaves);
         }
         let length = u32::try_from(32 * leaves.len()).expect("a piece has at most 1,024 leaves");
         let message = Message::Leaves { piece: u64::from(piece.get()), length };
@@ -121,7 +153,8 @@ impl World {
         let held = truth.set(|piece| machine.disk.is_true(truth, piece as usize));
         let wants = machine.spec.wants;
         let wanted = truth.set(|piece| wants.is_none_or(|(divisor, rest)| piece % divisor == rest));
-        let prepared = Event::Prepared { share, held, wanted, banned: Vec::new() };
+        let banned = machine.bans.get(&share).cloned().unwrap_or_default();
+        let prepared = Event::Prepared { share, held, wanted, banned };
         self.queue.after(20 * MOMENT, Happening::Core(seat, prepared));
     }
 }

@@ -4,6 +4,7 @@ use minibit::seam::ShareView;
 
 use super::World;
 use crate::machine::Begin;
+use crate::tally::Tally;
 
 impl World {
     /// One line for each of the first machines that are not complete, and how many are.
@@ -26,6 +27,14 @@ impl World {
         )
     }
 
+    /// All faults that took effect.
+    pub fn tally(&self) -> Tally {
+        let mut all = self.tally.clone();
+        all.add(&self.network.weather.tally);
+        self.machines.iter().for_each(|machine| all.add(&machine.disk.tally));
+        all
+    }
+
     /// The first share as a machine's core shows it.
     pub fn view(&self, machine: usize) -> ShareView {
         let it = &self.machines[machine];
@@ -38,6 +47,7 @@ impl World {
         for machine in (0..self.machines.len()).filter(|&machine| self.machines[machine].node.is_some()) {
             if self.machines[machine].spec.lies.is_none() {
                 self.checker.at_rest(machine);
+                self.machines[machine].node.iter().for_each(minibit::node::Node::check);
                 self.assert_view(machine);
             }
         }
