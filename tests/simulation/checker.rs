@@ -49,6 +49,8 @@ pub struct Book {
     ids: Vec<PeerId>,
     pace: Pace,
     stocks: BTreeMap<ShareId, Stock>,
+    /// Shares whose disk takes nothing.
+    halted: BTreeSet<ShareId>,
     links: BTreeMap<LinkId, LinkBook>,
     limit_up: Option<u64>,
     started: Micros,
@@ -107,6 +109,7 @@ impl Checker {
         (book.started, book.limited_bytes, book.has_lost) = (now, 0, false);
         (book.ids, book.pace) = (book.ids.iter().copied().chain([id]).collect(), Pace::default());
         book.stocks.clear();
+        book.halted.clear();
         book.links.clear();
         if book.is_hostile {
             self.hostile_ids.insert(id);
@@ -198,6 +201,16 @@ impl Checker {
                 for piece in pieces.iter().filter(|piece| stock.held.remove(&piece.get())) {
                     stock.wanted.remove(&piece.get());
                 }
+            }
+            Event::Spoiled { share, pieces } => {
+                let stock = book.stocks.get_mut(share).expect("only what is there can be spoiled");
+                stock.held.retain(|held| pieces.iter().all(|piece| piece.get() != *held));
+            }
+            Event::Halted { share } => {
+                book.halted.insert(*share);
+            }
+            Event::Resumed { share } => {
+                book.halted.remove(share);
             }
             Event::Connected { link, .. } => {
                 let shown = book.pace.shown();
@@ -310,7 +323,7 @@ impl Checker {
         let shown = self.books[machine].pace.shown();
         self.open_link(machine, link).say(machine, (now, shown), message);
         match message {
-            Message::Request { length, .. } => self.books[machine].asked_bytes += length,
+            Message::Request { length, .. } => self.books[machine].ask(machine, link, *length),
             Message::Unchoke => self.books[machine].has_unchoked = true,
             _ => {}
         }
@@ -343,6 +356,12 @@ impl Checker {
 }
 
 impl Book {
+    fn ask(&mut self, machine: usize, link: LinkId, bytes: u64) {
+        let is_halted = self.links[&link].share.is_some_and(|share| self.halted.contains(&share));
+        assert!(!is_halted, "machine {machine} asks for bytes that its disk would refuse");
+        self.asked_bytes += bytes;
+    }
+
     fn woke(&mut self, machine: usize, now: Micros) {
         let count = |(at, count): (Micros, u32), new: Micros| (new, if at == new { count + 1 } else { 1 });
         self.wakes = count(self.wakes, now / SECOND);

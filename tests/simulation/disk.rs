@@ -104,6 +104,11 @@ impl Disk {
         }
     }
 
+    /// Whether it takes nothing.
+    pub fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     /// All troubles end, and the next write finds it idle; what is on it stays as it is.
     pub fn mend(&mut self, now: Micros) {
         (self.write_micros, self.read_errors_percent, self.is_full) = (WRITE, 0, false);

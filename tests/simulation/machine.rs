@@ -1,6 +1,6 @@
 //! One machine of the simulated world: what it is, its disk, and the production core of its present life.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use minibit::chance::Chance;
@@ -134,6 +134,8 @@ pub struct Machine {
     pub pause: Option<Pause>,
     /// Its disk.
     pub disk: Disk,
+    /// Shares that wait for the disk.
+    pub halted: BTreeSet<ShareId>,
     /// Whom it was told to refuse, by share.
     pub bans: BTreeMap<ShareId, Vec<Ban>>,
     /// Links of this life.
@@ -160,6 +162,7 @@ impl Machine {
             clock: Clock::default(),
             pause: None,
             disk: Disk::empty(),
+            halted: BTreeSet::new(),
             bans: BTreeMap::new(),
             links: BTreeMap::new(),
             wake: None,
@@ -176,6 +179,7 @@ impl Machine {
         (self.wake, self.is_silent, self.pause) = (None, false, None);
         self.clock = Clock::new(now, self.spec.drift.into());
         self.links.clear();
+        self.halted.clear();
         let mut id = [0; 20];
         id.fill_with(|| self.chance.draw().to_le_bytes()[0]);
         let config = NodeConfig {

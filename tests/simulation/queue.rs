@@ -61,6 +61,8 @@ pub enum Happening {
     CloseDue(Tip),
     /// A write is on the disk.
     Stored(Seat, ShareId, Block, Vec<Digest>),
+    /// A shell tries a disk again that refused a write.
+    Probe(Seat, ShareId),
     /// Trouble.
     Trouble(Fault),
 }

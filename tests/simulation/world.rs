@@ -6,6 +6,7 @@ mod mend;
 mod pause;
 mod perform;
 mod report;
+mod storage;
 mod trouble;
 
 use std::net::SocketAddr;
@@ -192,13 +193,8 @@ impl World {
                 }
             }
             Happening::CloseDue(tip) => self.network.close_due(&mut self.queue, tip),
-            Happening::Stored(seat, share, block, leaves) => {
-                if self.machines[seat.machine].life == seat.life {
-                    let done =
-                        self.machines[seat.machine].disk.write(self.queue.now(), share, block, &leaves);
-                    self.tell(seat, Event::Wrote { share, block, done });
-                }
-            }
+            Happening::Stored(seat, share, block, leaves) => self.stored(seat, share, block, &leaves),
+            Happening::Probe(seat, share) => self.probe(seat, share),
             Happening::Trouble(fault) => self.trouble(fault),
         }
     }

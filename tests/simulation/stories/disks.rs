@@ -50,6 +50,8 @@ fn a_download_goes_on_when_a_full_disk_has_room_again() {
     assert!(!world.checker.is_complete(1));
     harm(&mut world, 1, DiskFault::Full(false));
     finish(&mut world, &machines, MINUTE);
+    let (asked, bytes) = (world.checker.book(1).asked_bytes, world.truths[0].bytes());
+    assert!(asked < 2 * bytes, "{asked} bytes were asked for, though the disk took none for a minute");
     settle(&mut world);
 }
 

@@ -1,7 +1,7 @@
 //! How the world performs each action of a core, as a shell would.
 
 use minibit::content::{Block, Metainfo, PieceIndex};
-use minibit::ids::{Digest, LinkId, ShareId};
+use minibit::ids::{LinkId, ShareId};
 use minibit::seam::{Action, Event, Payload};
 use minibit::wire::{LINE_BYTES_MAX, Message, PAYLOAD_BYTES_MAX, encode};
 
@@ -110,25 +110,6 @@ impl World {
             length: block.length,
         };
         self.post(seat, link, framed(&message, Payload::Digests(leaves), Some(block)));
-    }
-
-    /// A shell that compares what it reads says so when it is not what it was; then all of that file is lost.
-    fn finds_rot(
-        &mut self,
-        seat: Seat,
-        share: ShareId,
-        piece: PieceIndex,
-        is_sound: impl Fn(&[Digest]) -> bool,
-    ) -> bool {
-        let truth = self.truth(share);
-        if is_sound(&truth.leaves[piece.index()]) || !self.machines[seat.machine].disk.is_checked {
-            return false;
-        }
-        let geometry = truth.metainfo.geometry();
-        let pieces = geometry.pieces_of(geometry.place(piece).0).collect();
-        self.tally.fired(Kind::RotFound);
-        self.queue.after(0, Happening::Core(seat, Event::Lost { share, pieces }));
-        true
     }
 
     fn send_leaves(&mut self, seat: Seat, link: LinkId, share: ShareId, piece: PieceIndex) {
