@@ -91,7 +91,7 @@ pub enum Event {
         pieces: Vec<PieceIndex>,
     },
     /// The bytes of these pieces, which we wrote ourselves, are not what they were or never came to last: they are no longer
-    /// held, and are fetched again.
+    /// held, nor half done, and are fetched again.
     Spoiled {
         /// Which share.
         share: ShareId,

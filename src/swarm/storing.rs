@@ -11,6 +11,7 @@ impl Swarm {
     /// The bytes of these pieces, which we wrote, are not what they were or never came to last.
     pub fn spoiled(&mut self, pieces: &[PieceIndex], turn: &mut Turn<'_>) {
         let Some(picker) = &mut self.picker else { return };
+        pieces.iter().for_each(|piece| _ = self.suspects.remove(piece));
         let lost = pieces.iter().filter(|piece| picker.want_again(**piece)).count();
         if lost == 0 {
             return;

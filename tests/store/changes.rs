@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 
+use minibit::content::PieceIndex;
 use minibit::net::content::{ReadFault, Store, StoreError};
 
 use crate::support::*;
@@ -185,4 +186,53 @@ fn more_files_than_handles_are_served_in_any_order() {
 fn open_files_below(folder: &Path) -> usize {
     let links = fs::read_dir("/proc/self/fd").expect("a list of open files").filter_map(Result::ok);
     links.filter(|link| fs::read_link(link.path()).is_ok_and(|to| to.starts_with(folder))).count()
+}
+
+fn try_copy(from: &Store, to: &Store, piece: PieceIndex) -> Result<(), StoreError> {
+    for block in blocks(from, piece) {
+        let mut bytes = vec![0; block.length as usize];
+        from.read(block, &mut bytes).expect("readable");
+        to.write(block, &bytes)?;
+    }
+    to.keep(piece)
+}
+
+#[test]
+fn a_file_in_the_making_that_is_cut_short_or_taken_away_is_fetched_again_and_never_ends_as_a_wrong_one() {
+    let harms: [(&str, Change); 2] = [
+        ("cut", |file| {
+            OpenOptions::new().write(true).open(file).expect("a file").set_len(40_000).expect("ours")
+        }),
+        ("taken away", |file| fs::remove_file(file).expect("a file")),
+    ];
+    for ((name, harm), after) in harms.into_iter().flat_map(|harm| (1..7).map(move |after| (harm, after))) {
+        let world = world(&[("a", 6 * PIECE_BYTES as usize), ("b", 10)]);
+        let shared = share(&world.there);
+        let (store, _) = open(&plan(&world.here), &shared);
+        let mut missing: Vec<_> = store.wanted().iter().collect();
+        missing.reverse();
+        let (mut steps, mut refused) = (0, 0);
+        while let Some(piece) = missing.pop() {
+            // Half of the next piece is written already when it comes to harm.
+            steps += 1;
+            if steps == after + 1 {
+                let half = blocks(&store, piece)[0];
+                let mut bytes = vec![0; half.length as usize];
+                shared.store.read(half, &mut bytes).expect("readable");
+                store.write(half, &bytes).expect("writable");
+                if let Some(file) = Some(partial(&world.here, &shared, 0)).filter(|file| file.exists()) {
+                    harm(&file);
+                }
+            }
+            if try_copy(&shared.store, &store, piece).is_err() {
+                refused += 1;
+                missing.push(piece);
+            }
+            missing.extend(store.take_lost());
+        }
+        store.move_into_place(&store.left_behind()).expect("what waited behind it");
+        assert!(store.is_finished() && refused <= 1, "{name} after {after}");
+        drop(store);
+        assert_eq!(listing(&world.here.join("tree")), listing(&world.there), "{name} after {after}");
+    }
 }

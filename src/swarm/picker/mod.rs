@@ -296,8 +296,11 @@ impl Picker {
         was_held
     }
 
-    /// What was held of `piece` is not there any more: where it is wanted, it is fetched again. Whether it was held.
+    /// What there was of `piece` is not there any more: where it is wanted, it is fetched again. Whether it was held.
     pub fn want_again(&mut self, piece: PieceIndex) -> bool {
+        if self.begun.contains_key(&piece) {
+            self.reopen(piece);
+        }
         let was_held = self.forget(piece);
         if was_held && self.wanted.contains(piece) {
             self.lacking.insert(piece);

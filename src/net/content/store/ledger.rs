@@ -47,6 +47,8 @@ pub(super) struct Ledger {
     unchecked: PieceSet,
     /// Held no more, and nobody was told.
     lost: Vec<PieceIndex>,
+    /// Files in the making that have their full length, for all we know.
+    begun: BTreeSet<FileIndex>,
 }
 
 /// What became of pieces since the journal was last written.
@@ -91,6 +93,7 @@ impl Ledger {
             written_bytes: 0,
             unchecked: PieceSet::empty(geometry.piece_count()),
             lost: Vec::new(),
+            begun: BTreeSet::new(),
         }
     }
 
@@ -125,6 +128,9 @@ impl Ledger {
 
     fn set(&mut self, file: FileIndex, place: Place) {
         let before = std::mem::replace(&mut self.places[file.index()], place);
+        if matches!(place, Place::Final(_)) {
+            self.begun.remove(&file);
+        }
         if self.is_selected(file) {
             self.making =
                 self.making + usize::from(place == Place::Making) - usize::from(before == Place::Making);
@@ -195,7 +201,24 @@ impl Ledger {
         self.unchecked.remove(piece);
     }
 
-    /// What ceased to be held since it was last asked.
+    /// `file` in the making has its full length.
+    pub(super) fn begin(&mut self, file: FileIndex) {
+        self.begun.insert(file);
+    }
+
+    /// Whether it had.
+    pub(super) fn is_begun(&self, file: FileIndex) -> bool {
+        self.begun.contains(&file)
+    }
+
+    /// Forgets all of a file in the making that somebody cut short, half-done pieces too.
+    pub(super) fn lose_cut(&mut self, metainfo: &Metainfo, file: FileIndex) {
+        self.lose(metainfo, file, Place::Making);
+        self.begun.remove(&file);
+        self.lost.extend(metainfo.geometry().pieces_of(file));
+    }
+
+    /// What ceased to be held since it was last asked, or what is half done and lies nowhere any more.
     pub(super) fn take_lost(&mut self) -> Vec<PieceIndex> {
         std::mem::take(&mut self.lost)
     }

@@ -182,7 +182,13 @@ impl Store {
         let written =
             room.gate().pass(Change::Write(&path, at, bytes), || handle.file.write_all_at(bytes, at));
         written.map_err(|error| room.failed_file("cannot write", file, error))?;
-        let unsynced_bytes = self.ledger().wrote(u64::from(block.length));
+        let unsynced_bytes = {
+            let mut ledger = self.ledger();
+            if is_all_of_it {
+                ledger.begin(file);
+            }
+            ledger.wrote(u64::from(block.length))
+        };
         if unsynced_bytes > UNSYNCED_BYTES_MAX { self.commit() } else { Ok(()) }
     }
 
@@ -194,13 +200,36 @@ impl Store {
         }
     }
 
-    /// The open file in the making, of its full length.
+    /// The open file in the making, of its full length. One that is shorter than it was begun, or gone, was cut or taken
+    /// away by somebody: what it held is lost.
     fn making(&self, file: FileIndex) -> Result<Arc<Handle>, StoreError> {
-        if let Some(handle) = self.handles.get(file) {
-            return Ok(handle);
+        let (room, length) = (&self.download().room, self.metainfo.file(file).length);
+        let is_begun = self.ledger().is_begun(file);
+        let handle = match (self.handles.get(file), is_begun) {
+            (Some(handle), _) => handle,
+            (None, true) => match room.open(file) {
+                Ok(opened) => self.handles.put(file, opened),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.lose_cut(file)),
+                Err(error) => return Err(room.failed_file("cannot open", file, error)),
+            },
+            (None, false) => self.handles.put(file, room.begin(file, length)?),
+        };
+        let bytes =
+            handle.file.metadata().map_err(|error| room.failed_file("cannot look at", file, error))?.len();
+        if bytes < length && is_begun {
+            return Err(self.lose_cut(file));
         }
-        let begun = self.download().room.begin(file, self.metainfo.file(file).length)?;
-        Ok(self.handles.put(file, begun))
+        self.ledger().begin(file);
+        Ok(handle)
+    }
+
+    fn lose_cut(&self, file: FileIndex) -> StoreError {
+        let room = &self.download().room;
+        self.handles.forget(file);
+        self.ledger().lose_cut(&self.metainfo, file);
+        let _ = room.discard(file); // it may be gone already
+        let cut = io::Error::other("somebody cut it short or took it away, and it is fetched again");
+        room.failed_file("cannot write", file, cut)
     }
 
     /// Counts a piece whose every byte is verified and written, and gives the files that are to be moved into place now:

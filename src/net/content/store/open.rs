@@ -50,7 +50,7 @@ impl Store {
         space::check(&plan.dir, survey.needed(&metainfo, &ledger, |file| is_final(&ledger, file)))?;
         room.note(&metainfo)?;
         room.stay();
-        mend(&metainfo, &room, &survey, &ledger)?;
+        mend(&metainfo, &room, &survey, &mut ledger)?;
         let store = Store::downloading(plan, metainfo, base, room, ledger);
         store.begin_journal(&told)?;
         store.complete_what_is_whole()?;
@@ -111,18 +111,22 @@ fn refuse_what_differs(
 
 /// Brings the room in order: nothing of what stands in its final place, nothing of a wrong length. The largest file is
 /// begun at once, so that a file system that cannot hold it says so now and not after gigabytes.
-fn mend(metainfo: &Metainfo, room: &Room, survey: &Survey, ledger: &Ledger) -> Result<(), StoreError> {
+fn mend(metainfo: &Metainfo, room: &Room, survey: &Survey, ledger: &mut Ledger) -> Result<(), StoreError> {
     for (file, bytes) in survey.partials() {
         if is_final(ledger, file) {
             room.discard(file)?;
-        } else if bytes != metainfo.file(file).length {
+            continue;
+        }
+        if bytes != metainfo.file(file).length {
             room.begin(file, metainfo.file(file).length)?;
         }
+        ledger.begin(file);
     }
     let missing =
         metainfo.geometry().files().filter(|file| ledger.is_selected(*file) && !is_final(ledger, *file));
-    match missing.max_by_key(|file| metainfo.file(*file).length) {
-        Some(largest) => room.begin(largest, metainfo.file(largest).length).map(drop),
-        None => Ok(()),
+    if let Some(largest) = missing.max_by_key(|file| metainfo.file(*file).length) {
+        room.begin(largest, metainfo.file(largest).length)?;
+        ledger.begin(largest);
     }
+    Ok(())
 }

@@ -91,10 +91,7 @@ impl Store {
         let stamp = match download.room.look(file)? {
             Some((mark, _)) if mark.stamp.bytes == self.metainfo.file(file).length => mark.stamp,
             _ => {
-                let pieces: Vec<_> = self.metainfo.geometry().pieces_of(file).collect();
-                self.lose_unsynced(&pieces);
-                let gone = io::Error::other("somebody changed it or took it away");
-                return Err(download.room.failed_file("cannot move", file, gone));
+                return Err(self.lose_cut(file));
             }
         };
         let parent = to.parent().unwrap_or(Path::new(""));
