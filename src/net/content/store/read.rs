@@ -216,7 +216,7 @@ impl Store {
         ledger.lose_some(&self.metainfo, file, &[piece], place);
         let then = match self.download {
             Some(_) if again => "what is wrong is fetched again",
-            Some(_) => "what is wrong is not served; mend it with verify --repair",
+            Some(_) => "what is wrong is not served; fetch the file again with join --force",
             None => "what is wrong is not served; share it again with --rehash",
         };
         Loss { fault: ReadFault::Rotten { file, path, then }, pieces: vec![piece], again }
