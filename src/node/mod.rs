@@ -359,16 +359,12 @@ impl Node {
         }
         self.forget_closed(now, out);
         for share in due {
-            let register = self.halls.get_mut(&share).and_then(|hall| hall.register.as_mut());
-            let lists = register.map_or(Vec::new(), |register| register.tick(now));
-            out.extend(
-                lists.into_iter().map(|(link, list)| Action::Send { link, message: Message::PeerList(list) }),
-            );
-            let register = self.halls.get_mut(&share).and_then(|hall| hall.register.as_mut());
-            let news = register.map_or(Vec::new(), |register| register.tell(now));
-            out.extend(
-                news.into_iter().map(|(link, peer)| Action::Send { link, message: Message::NewPeer(peer) }),
-            );
+            if let Some(register) = self.halls.get_mut(&share).and_then(|hall| hall.register.as_mut()) {
+                let lists = register.tick(now).into_iter();
+                out.extend(lists.map(|(link, list)| Action::Send { link, message: Message::PeerList(list) }));
+                let news = register.tell(now).into_iter();
+                out.extend(news.map(|(link, peer)| Action::Send { link, message: Message::NewPeer(peer) }));
+            }
             self.left(share);
         }
     }

@@ -2,9 +2,17 @@
 
 use std::fmt;
 
-/// Kinds of faults, each counted where it takes effect and not where it is planned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+macro_rules! kinds {
+    ($($(#[$said:meta])* $kind:ident,)*) => {
+        /// Kinds of faults, each counted where it takes effect and not where it is planned.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind { $($(#[$said])* $kind,)* }
+
+        const KINDS: &[Kind] = &[$(Kind::$kind),*];
+    };
+}
+
+kinds! {
     /// A packet was late by chance.
     Jitter,
     /// A packet was lost: what follows waits until it was sent again.
@@ -81,8 +89,6 @@ pub enum Kind {
     FalseMetainfo,
 }
 
-const KINDS: usize = Kind::FalseMetainfo as usize + 1;
-
 /// A count for each kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
@@ -91,48 +97,7 @@ pub struct Tally {
 
 impl Default for Tally {
     fn default() -> Tally {
-        use Kind::*;
-        let kinds = [
-            Jitter,
-            Loss,
-            Partition,
-            OneWayPartition,
-            Flapping,
-            Clog,
-            Collapse,
-            Reset,
-            ResetOfAll,
-            HalfClose,
-            BlackHole,
-            Refusal,
-            Roaming,
-            GarbledLine,
-            FlippedPayload,
-            Crash,
-            Vanishing,
-            PowerCut,
-            Pause,
-            Suspension,
-            Drift,
-            JumpAhead,
-            JumpBack,
-            FullDisk,
-            FailedWrite,
-            SlowWrite,
-            StalledWrite,
-            FailedRead,
-            Rot,
-            LostWrite,
-            MisdirectedWrite,
-            UndoneWrite,
-            TornWrite,
-            RotFound,
-            FalseBlock,
-            FalseLeaves,
-            FalseMetainfo,
-        ];
-        let counts: [(Kind, u64); KINDS] = kinds.map(|kind| (kind, 0));
-        Tally { counts: counts.to_vec() }
+        Tally { counts: KINDS.iter().map(|kind| (*kind, 0)).collect() }
     }
 }
 
@@ -173,5 +138,5 @@ fn each_kind_has_its_own_count() {
     let mut tally = Tally::default();
     assert!(tally.counts.iter().enumerate().all(|(place, (kind, _))| *kind as usize == place));
     tally.fired(Kind::Rot);
-    assert_eq!((tally.of(Kind::Rot), tally.missing().len()), (1, KINDS - 1));
+    assert_eq!((tally.of(Kind::Rot), tally.missing().len()), (1, KINDS.len() - 1));
 }

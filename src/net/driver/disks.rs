@@ -62,7 +62,9 @@ impl Driver {
         let text = "the disk takes what it is given again: the download goes on".to_owned();
         let _ = self.desk.news.try_send(News::Trouble { share: Some(share), text });
         let left_behind = self.shelf(share).store.left_behind();
-        if !self.shelf(share).is_keeping && !left_behind.is_empty() {
+        if left_behind.is_empty() {
+            self.keep_on(share);
+        } else if !self.shelf(share).is_keeping {
             self.settle_files(share, left_behind);
         }
         self.tell(Event::Resumed { share });

@@ -142,7 +142,8 @@ impl Store {
     /// The disk refused to sync these pieces: memory may still show them, but no second attempt would tell the truth.
     pub(super) fn lose_unsynced(&self, pieces: &[PieceIndex]) {
         self.ledger().lose_made(&self.metainfo, pieces);
-        pieces.iter().for_each(|piece| self.handles.forget(self.metainfo.geometry().place(*piece).0));
+        let files = pieces.iter().map(|piece| self.metainfo.geometry().place(*piece).0);
+        files.collect::<BTreeSet<_>>().into_iter().for_each(|file| self.handles.forget(file));
     }
 
     /// How every file looks that anything is noted of.

@@ -219,7 +219,9 @@ impl Store {
         if bytes < length && is_begun {
             return Err(self.lose_cut(file));
         }
-        self.ledger().begin(file);
+        if !is_begun {
+            self.ledger().begin(file);
+        }
         Ok(handle)
     }
 

@@ -95,19 +95,25 @@ impl Room {
     /// Keeps the description for later runs.
     pub(super) fn note(&self, metainfo: &Metainfo) -> Result<(), StoreError> {
         let known = self.dir.read(METAINFO).is_ok_and(|bytes| bytes == metainfo.served_bytes());
-        let (new, place) = (self.within(METAINFO_NEW), self.within(METAINFO));
-        let note = || -> io::Result<()> {
-            let mut options = OpenOptions::new();
-            let options = plain(options.write(true).create(true).truncate(true));
-            let mut file =
-                self.gate.pass(Change::Make(&new), || self.dir.open_with(METAINFO_NEW, options))?;
-            let bytes = metainfo.served_bytes();
-            self.gate.pass(Change::Write(&new, 0, bytes), || file.write_all(bytes))?;
-            self.gate.pass(Change::Sync(&new), || file.sync_all())?;
-            let rename = || self.dir.rename(METAINFO_NEW, &self.dir, METAINFO);
-            self.gate.pass(Change::Move(&new, &place), rename)
-        };
-        if known { Ok(()) } else { note() }.map_err(|error| self.failed("cannot write", METAINFO, error))
+        if known {
+            return Ok(());
+        }
+        let noted = self.replace(METAINFO_NEW, METAINFO, metainfo.served_bytes());
+        noted.map(drop).map_err(|error| self.failed("cannot write", METAINFO, error))
+    }
+
+    /// Writes `bytes` to `new`, syncs them and gives them the name `place`, whatever had it; what had either is gone. The file
+    /// is open behind its last byte.
+    pub(super) fn replace(&self, new: &str, place: &str, bytes: &[u8]) -> io::Result<File> {
+        let _ = self.remove(new); // of one that was not finished
+        let (from, to) = (self.within(new), self.within(place));
+        let mut options = OpenOptions::new();
+        let options = plain(options.write(true).create_new(true));
+        let mut file = self.gate.pass(Change::Make(&from), || self.dir.open_with(new, options))?.into_std();
+        self.gate.pass(Change::Write(&from, 0, bytes), || file.write_all(bytes))?;
+        self.gate.pass(Change::Sync(&from), || file.sync_all())?;
+        self.gate.pass(Change::Move(&from, &to), || self.dir.rename(new, &self.dir, place))?;
+        Ok(file)
     }
 
     /// Where its changes pass.

@@ -19,12 +19,6 @@ pub(super) fn check(dir: &Path, needed: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Says that the disk of `dir` is full, in place of the system's own words for it.
-pub(super) fn full(dir: &Path, needed: u64) -> Option<StoreError> {
-    let free = free_bytes(dir).ok()?;
-    Some(StoreError::NoSpace { dir: shown(dir), needed, free })
-}
-
 /// What an ordinary user may still write to the file system of `dir`, or of the nearest folder above that exists.
 fn free_bytes(dir: &Path) -> io::Result<u64> {
     let absolute = std::path::absolute(dir)?;

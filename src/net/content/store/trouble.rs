@@ -25,10 +25,10 @@ impl StoreError {
 impl Store {
     /// What a person should hear of `error`: of a full disk how much is needed.
     pub fn explained(&self, error: StoreError) -> StoreError {
-        match &error {
-            StoreError::Io { error: why, .. } if is_full(why) => {
-                space::full(self.base.path(), self.missing_bytes()).unwrap_or(error)
-            }
+        let StoreError::Io { error: why, .. } = &error else { return error };
+        // Of a quota, or of room that came back meanwhile, the system's own words tell more.
+        match space::check(self.base.path(), self.missing_bytes()) {
+            Err(no_space @ StoreError::NoSpace { .. }) if is_full(why) => no_space,
             _ => error,
         }
     }

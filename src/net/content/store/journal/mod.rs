@@ -45,26 +45,18 @@ pub(super) struct Journal {
 impl Journal {
     /// Puts a new journal in the place of the old one: a process works here, and `kept` is there to stay.
     pub(super) fn begin(room: &Room, metainfo: &Metainfo, kept: &PieceSet) -> io::Result<Journal> {
-        let (new, place) = (room.within(JOURNAL_NEW), room.within(JOURNAL));
-        let mut options = OpenOptions::new();
-        let options = plain(options.write(true).create_new(true));
-        let _ = room.remove(JOURNAL_NEW); // of one that was not finished
-        let gate = room.gate();
-        let made = gate.pass(Change::Make(&new), || room.dir().open_with(JOURNAL_NEW, options))?;
         let (mut draft, head) = Draft::begin(metainfo.share());
         let text = head + &draft.kept(kept);
-        let mut journal = Journal { file: made.into_std(), bytes: 0, draft };
-        journal.append(room, JOURNAL_NEW, &text)?;
-        gate.pass(Change::Move(&new, &place), || room.dir().rename(JOURNAL_NEW, room.dir(), JOURNAL))?;
+        let file = room.replace(JOURNAL_NEW, JOURNAL, text.as_bytes())?;
         room.sync()?;
-        Ok(journal)
+        Ok(Journal { file, bytes: text.len() as u64, draft })
     }
 
     /// Notes pieces that are not there any more, then pieces whose bytes were synced. After an error nothing more may be
     /// added: begin another.
     pub(super) fn add(&mut self, room: &Room, lost: &PieceSet, kept: &PieceSet) -> io::Result<()> {
         let text = self.draft.lost(lost) + &self.draft.kept(kept);
-        self.append(room, JOURNAL, &text)
+        self.append(room, &text)
     }
 
     /// Writes how every file looks, and that this is the end. Where they are too many, nothing: they are verified again.
@@ -77,15 +69,15 @@ impl Journal {
             .iter()
             .for_each(|(file, whereabouts, mark)| text += &self.draft.mark(*file, *whereabouts, mark));
         text += &self.draft.closed();
-        self.append(room, JOURNAL, &text)
+        self.append(room, &text)
     }
 
     /// Writes `text` to the end, and syncs it.
-    fn append(&mut self, room: &Room, name: &str, text: &str) -> io::Result<()> {
+    fn append(&mut self, room: &Room, text: &str) -> io::Result<()> {
         if text.is_empty() {
             return Ok(());
         }
-        let path = room.within(name);
+        let path = room.within(JOURNAL);
         if self.bytes + text.len() as u64 > JOURNAL_BYTES_MAX {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
