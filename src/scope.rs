@@ -1,6 +1,6 @@
-//! From how far an address makes sense, and so to whom it may be passed on.
+//! From how far an address makes sense, and so to whom it may be passed on; and which addresses are had together.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// From how far an address makes sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,9 +37,34 @@ impl Scope {
     }
 }
 
+/// What one customer has for itself: an IPv4 address, or 64 bits of an IPv6 one.
+pub fn host(ip: IpAddr) -> IpAddr {
+    masked(ip, 32, 64)
+}
+
+/// What is had cheaply together: 24 bits of an IPv4 address, 48 of an IPv6 one.
+pub fn network(ip: IpAddr) -> IpAddr {
+    masked(ip, 24, 48)
+}
+
+fn masked(ip: IpAddr, bits_4: u32, bits_6: u32) -> IpAddr {
+    match ip {
+        IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & (u32::MAX << (32 - bits_4))).into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << (128 - bits_6))).into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_has_sixty_four_bits_of_addresses_is_one() {
+        let of = |text: &str| text.parse().expect("an address");
+        assert_eq!(host(of("2001:db8:1:2::1")), host(of("2001:db8:1:2:ffff::9")));
+        assert_ne!(host(of("2001:db8:1:2::1")), host(of("2001:db8:1:3::1")));
+        assert_eq!(network(of("2001:db8:1:2::1")), network(of("2001:db8:1:3::1")));
+    }
 
     #[test]
     fn an_address_is_passed_on_only_to_the_same_or_a_narrower_scope() {

@@ -5,13 +5,13 @@
 mod pace;
 mod roll;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::chance::Chance;
 use crate::ids::{LinkId, PeerId};
-use crate::scope::Scope;
+use crate::scope::{Scope, host};
 use crate::time::Moment;
 use crate::wire::PeerAddress;
 
@@ -20,6 +20,8 @@ use roll::Roll;
 
 /// Addresses kept of one share; the one not heard for longest gives way.
 pub const ENTRIES_MAX: usize = 131_072;
+/// Of them, on one public address: lists are not for who says to be everywhere on one machine.
+const PLACES_PER_HOST_MAX: usize = 64;
 /// Addresses in one list, and members told of one newcomer (`wire.md`).
 pub const LIST_MAX: usize = 200;
 /// In a crowd a list has only so many: enough to go on from, where each of them tells of others...
@@ -83,6 +85,8 @@ pub struct Register {
     own_hosts: Vec<IpAddr>,
     entries: Roll<(IpAddr, u16), Entry>,
     ages: BTreeSet<Age>,
+    /// How many entries each address has.
+    hosts: BTreeMap<IpAddr, usize>,
     members: Roll<LinkId, Member>,
     relist: Moment,
     listed: Paced,
@@ -102,6 +106,7 @@ impl Register {
             own_hosts,
             entries: Roll::new(),
             ages: BTreeSet::new(),
+            hosts: BTreeMap::new(),
             members: Roll::new(),
             relist: now.after(RELIST),
             listed: Paced::new(LISTED, now),
@@ -201,9 +206,14 @@ impl Register {
     /// Adds an entry or renews it. True if its place was not known.
     fn enter(&mut self, entry: Entry) -> bool {
         let place = entry.place();
+        if self.entries.get(place).is_none() && !self.has_place_at(place.0) {
+            return false;
+        }
         let known = self.entries.insert(place, entry);
         if let Some(known) = known {
             self.ages.remove(&known.age());
+        } else {
+            *self.hosts.entry(host(place.0)).or_default() += 1;
         }
         self.ages.insert(entry.age());
         if self.entries.len() > ENTRIES_MAX
@@ -217,6 +227,21 @@ impl Register {
     fn strike(&mut self, place: (IpAddr, u16)) {
         if let Some(entry) = self.entries.remove(place) {
             self.ages.remove(&entry.age());
+            self.leave_host(place.0);
+        }
+    }
+
+    /// Whether one more place may be kept on this address.
+    fn has_place_at(&self, ip: IpAddr) -> bool {
+        let count = self.hosts.get(&host(ip)).copied().unwrap_or(0);
+        Scope::of(ip) != Scope::Global || count < PLACES_PER_HOST_MAX
+    }
+
+    fn leave_host(&mut self, ip: IpAddr) {
+        let Some(count) = self.hosts.get_mut(&host(ip)) else { return };
+        *count -= 1;
+        if *count == 0 {
+            self.hosts.remove(&host(ip));
         }
     }
 
@@ -255,6 +280,7 @@ impl Register {
         self.members.check();
         let ages: BTreeSet<Age> = self.entries.iter().map(|(_, entry)| entry.age()).collect();
         assert_eq!(ages, self.ages);
+        assert_eq!(self.hosts.values().sum::<usize>(), self.entries.len());
         assert!(self.entries.iter().all(|(place, entry)| place == entry.place()));
     }
 }

@@ -34,6 +34,22 @@ fn ids(list: &[PeerAddress]) -> Vec<PeerId> {
 }
 
 #[test]
+fn one_public_address_has_so_many_places_in_the_register() {
+    let mut register = register();
+    let mut news = 0;
+    for n in 0..1_000 {
+        news += usize::from(!join(&mut register, Moment::START, n, "198.51.100.7").news.is_empty());
+        register.check();
+    }
+    assert_eq!((register.entry_count(), news), (PLACES_PER_HOST_MAX, PLACES_PER_HOST_MAX - 1));
+    for n in 0..1_000 {
+        register.leave(Moment::START, LinkId(n), true);
+        register.check();
+    }
+    assert_eq!(register.entry_count(), 0);
+}
+
+#[test]
 fn a_newcomer_hears_of_the_others_and_they_of_it_at_once() {
     let mut register = register();
     assert_eq!(join(&mut register, at(0), 1, "10.0.0.1"), Welcome::default());
