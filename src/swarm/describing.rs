@@ -14,11 +14,13 @@ use crate::wire::{Message, PAYLOAD_BYTES_MAX};
 use super::session::Violation;
 use super::{Part, Swarm, Turn};
 
-/// A peer that sends no part of the description for so long is left for another; twice as long after each time, so that
-/// over slow links too some part comes in time.
+/// A peer that sends no part of the description for so long is left for another, and is given twice as long the next time,
+/// so that over slow links too some part comes in time.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Doublings of that.
 const DOUBLINGS_MAX: u32 = 6;
+/// Bytes a second that the parts must come at on average (`wire.md` asks as much of a message): not a byte now and then.
+const RATE_MIN: u64 = 1_024;
 /// Parts sent to one peer: all of the largest description some times over.
 const PARTS_SENT_MAX: u32 = 300;
 /// A peer that did not have it is asked again after so long.
@@ -28,9 +30,11 @@ const RETRY: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default)]
 pub struct Fetch {
     source: Option<(LinkId, Moment)>,
+    began: Moment,
     bytes: Vec<u8>,
     total: Option<usize>,
-    given_up_count: u32,
+    /// How often each link was left for another. At most one for each link.
+    given_up: BTreeMap<LinkId, u32>,
     not_before: BTreeMap<LinkId, Moment>,
 }
 
@@ -38,13 +42,22 @@ impl Fetch {
     /// A link is gone.
     pub fn is_left_by(&mut self, link: LinkId) {
         self.not_before.remove(&link);
+        self.given_up.remove(&link);
         if self.source.is_some_and(|(source, _)| source == link) {
             self.give_up();
         }
     }
 
-    fn patience(&self) -> Duration {
-        PATIENCE * 2_u32.pow(self.given_up_count.min(DOUBLINGS_MAX))
+    fn given_up_count(&self, link: LinkId) -> u32 {
+        self.given_up.get(&link).copied().unwrap_or(0)
+    }
+
+    /// Whether the one who is asked lets us wait: for the next part, or for all of them.
+    fn is_overdue(&self, now: Moment) -> bool {
+        let Some((source, asked)) = self.source else { return false };
+        let patience = PATIENCE * 2_u32.pow(self.given_up_count(source).min(DOUBLINGS_MAX));
+        let at_least = Duration::from_secs(self.bytes.len() as u64 / RATE_MIN);
+        now.since(asked) >= patience || now.since(self.began) >= 2 * patience + at_least
     }
 
     fn give_up(&mut self) {
@@ -72,19 +85,22 @@ impl Swarm {
         if self.metainfo.is_some() || self.part != Part::Downloads {
             return;
         }
-        if let Some((source, since)) = self.fetch.source {
-            if turn.now.since(since) < self.fetch.patience() {
+        if let Some((source, _)) = self.fetch.source {
+            if !self.fetch.is_overdue(turn.now) {
                 return;
             }
-            self.fetch.given_up_count += 1;
+            *self.fetch.given_up.entry(source).or_default() += 1;
             self.fetch.not_before.insert(source, turn.now.after(RETRY));
             self.fetch.give_up();
         }
         let may_be_asked =
             |link: &LinkId| self.fetch.not_before.get(link).is_none_or(|from| turn.now >= *from);
-        let candidates: Vec<LinkId> = self.sessions.keys().copied().filter(may_be_asked).collect();
+        let mut candidates: Vec<LinkId> = self.sessions.keys().copied().filter(may_be_asked).collect();
+        // Whoever let us wait is asked after those who did not.
+        let least = candidates.iter().map(|link| self.fetch.given_up_count(*link)).min();
+        candidates.retain(|link| Some(self.fetch.given_up_count(*link)) == least);
         if let Some(link) = self.chance.pick(&candidates).copied() {
-            self.fetch.source = Some((link, turn.now));
+            (self.fetch.source, self.fetch.began) = (Some((link, turn.now)), turn.now);
             self.say(link, Message::MetainfoRequest { start: 0 }, turn);
         }
     }

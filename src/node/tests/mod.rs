@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 mod bearing;
+mod crowding;
 mod giving;
 mod meeting;
 mod storing;
