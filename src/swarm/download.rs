@@ -17,21 +17,23 @@ use super::{Swarm, Turn, rate};
 const QUEUES_TRIED: usize = 4;
 
 impl Swarm {
-    pub(super) fn unchoked_by(&mut self, link: LinkId, turn: &mut Turn<'_>) {
-        if let Some(session) = self.sessions.get_mut(&link) {
-            session.it_chokes = false;
-            self.givers.insert(link);
-            self.ask(link, turn);
-            self.take_over_for(link, turn);
-        }
+    pub(super) fn unchoked_by(&mut self, link: LinkId, turn: &mut Turn<'_>) -> Result<(), Violation> {
+        let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
+        session.idle_word(turn.now)?;
+        session.it_chokes = false;
+        self.givers.insert(link);
+        self.ask(link, turn);
+        self.take_over_for(link, turn);
+        Ok(())
     }
 
     /// What was asked is still answered, block by block: with the bytes that are under way, or with a NACK.
-    pub(super) fn choked_by(&mut self, link: LinkId) {
-        if let Some(session) = self.sessions.get_mut(&link) {
-            session.it_chokes = true;
-            self.givers.remove(&link);
-        }
+    pub(super) fn choked_by(&mut self, link: LinkId, now: Moment) -> Result<(), Violation> {
+        let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
+        session.idle_word(now)?;
+        session.it_chokes = true;
+        self.givers.remove(&link);
+        Ok(())
     }
 
     pub(super) fn give_up_all(&mut self, link: LinkId) {

@@ -26,6 +26,7 @@ impl Swarm {
             if self.part != Part::Downloads {
                 return Ok(());
             }
+            session.idle_word(turn.now)?;
             all.iter().try_for_each(|runs| session.stock.claim(runs, true))?;
             more.iter().try_for_each(|runs| session.stock.claim(runs, false))?;
             return Ok(());
@@ -38,6 +39,9 @@ impl Swarm {
                 (known.minus(&said).collect(), said.minus(known).collect())
             }
         };
+        if lost.is_empty() && gained.is_empty() {
+            session.idle_word(turn.now)?;
+        }
         session.stock_changed(lost.len() + gained.len())?;
         self.uncount(link, &lost);
         self.count(link, &gained, turn);

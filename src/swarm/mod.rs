@@ -230,10 +230,10 @@ impl Swarm {
             (Message::Metainfo { start, total, .. }, payload) => {
                 self.metainfo_came(link, start, total, payload, turn)
             }
-            (Message::Interested, _) => Ok(self.interest_said(link, true, turn)),
-            (Message::NotInterested, _) => Ok(self.interest_said(link, false, turn)),
-            (Message::Unchoke, _) => Ok(self.unchoked_by(link, turn)),
-            (Message::Choke, _) => Ok(self.choked_by(link)),
+            (Message::Interested, _) => self.interest_said(link, true, turn),
+            (Message::NotInterested, _) => self.interest_said(link, false, turn),
+            (Message::Unchoke, _) => self.unchoked_by(link, turn),
+            (Message::Choke, _) => self.choked_by(link, turn.now),
             (Message::Request { piece, start, length }, _) => {
                 self.requested(link, piece, start, length, turn)
             }

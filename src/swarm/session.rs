@@ -27,6 +27,9 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(20);
 const CHANGES_MAX: u64 = 8;
 /// Something is said at least so often (`wire.md`).
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Changes of interest, chokes and news of nothing new: so many a second, and what may have waited on a line that stood still.
+const IDLE_WORD: Duration = Duration::from_millis(5);
+const IDLE_WORDS_SAVED: Duration = Duration::from_secs(20);
 /// Pieces suggested to us that are kept in mind.
 const SUGGESTED_MAX: usize = 256;
 /// Who suggested something of use so lately is asked for what it suggests and nothing else: it knows better than we do
@@ -132,6 +135,8 @@ pub struct Session {
     choked_at: Option<Moment>,
     hopeless_count: u32,
     unasked_count: u32,
+    /// When all its idle words so far would have been said at the usual pace.
+    idled_until: Moment,
 }
 
 impl Session {
@@ -165,6 +170,7 @@ impl Session {
             hopeless_count: 0,
             unasked_count: 0,
         }
+            idled_until: Moment::START,
     }
 
     /// Whether nothing was heard for too long.
@@ -195,6 +201,15 @@ impl Session {
     /// A block nobody ever asked it for.
     pub fn unasked(&mut self) -> Result<(), Violation> {
         self.unasked_count += 1;
+    /// It says something that changes nothing but what it may be sent, or nothing at all.
+    pub fn idle_word(&mut self, now: Moment) -> Result<(), Violation> {
+        self.idled_until = self.idled_until.max(now).after(IDLE_WORD);
+        if self.idled_until.since(now) > IDLE_WORDS_SAVED {
+            return Err(Violation::TooMany("interest, chokes or news of nothing"));
+        }
+        Ok(())
+    }
+
         if self.unasked_count > STRIKES_MAX { Err(Violation::UnaskedBlocks) } else { Ok(()) }
     }
 

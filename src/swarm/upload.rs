@@ -19,13 +19,18 @@ use super::{Suggester, Swarm, Turn, rate};
 const AHEAD: u64 = 2;
 
 impl Swarm {
-    pub(super) fn interest_said(&mut self, link: LinkId, wants: bool, turn: &mut Turn<'_>) {
-        if let Some(session) = self.sessions.get_mut(&link) {
-            let is_news = session.it_wants != wants;
-            session.it_wants = wants;
-            if is_news {
-                self.review_for(link, wants, turn);
-            }
+    pub(super) fn interest_said(
+        &mut self,
+        link: LinkId,
+        wants: bool,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        let Some(session) = self.sessions.get_mut(&link) else { return Ok(()) };
+        session.idle_word(turn.now)?;
+        let is_news = session.it_wants != wants;
+        session.it_wants = wants;
+        if is_news {
+            self.review_for(link, wants, turn);
         }
     }
 
@@ -33,6 +38,7 @@ impl Swarm {
     pub(super) fn review_for(&mut self, link: LinkId, wants: bool, turn: &mut Turn<'_>) {
         if self.choker.minds(link, wants, turn.now, self.deserving_max()) {
             self.review(turn);
+        Ok(())
         }
     }
 
