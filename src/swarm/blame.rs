@@ -11,12 +11,16 @@ use crate::time::Moment;
 use crate::wire::{ErrorCode, Message};
 
 use super::download::giver;
+use super::meeting::LEAVES_MAX;
 use super::picker::{Giver, Lie};
 use super::session::{Session, Violation};
 use super::{Swarm, Turn};
 
 /// A peer asked for the true leaves of a wrong piece is given so long.
 const TRUTH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Leaf hashes asked of one peer between two inspections. Its own inspections fall otherwise: half of what one answers.
+const LEAVES_ASKED_MAX: u32 = LEAVES_MAX / 2;
 
 /// A piece whose root was wrong, and who is asked for its true leaves.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +46,7 @@ impl Swarm {
                 continue;
             }
             match self.witness(piece) {
+                Some(link) if !self.may_be_asked_for_truth(link) => {}
                 Some(link) => {
                     let suspect = self.suspects.entry(piece).or_default();
                     suspect.asked = Some((link, turn.now));
@@ -51,6 +56,13 @@ impl Swarm {
                 None => self.discard(piece, turn),
             }
         }
+    }
+
+    /// Whether a witness still answers: more than so many at once it would take for a flood. The rest is asked for later.
+    fn may_be_asked_for_truth(&mut self, link: LinkId) -> bool {
+        let Some(session) = self.sessions.get_mut(&link) else { return false };
+        session.leaves_asked += 1;
+        session.leaves_asked <= LEAVES_ASKED_MAX
     }
 
     /// Somebody who holds the piece and was not asked yet, best one who gave no part of it.

@@ -285,6 +285,7 @@ impl Swarm {
             self.say(link, Message::PeerList(peers), turn);
         }
     }
+            session.leaves_asked = 0;
 
     /// The shell has looked: from now on blocks are exchanged.
     pub fn prepared(&mut self, held: PieceSet, wanted: PieceSet, banned: &[Ban], turn: &mut Turn<'_>) {

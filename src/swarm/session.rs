@@ -126,6 +126,8 @@ pub struct Session {
     pub is_seeding: bool,
     /// Leaf hashes asked of us since the last inspection.
     pub leaves_served: u32,
+    /// Leaf hashes that we asked of it since then.
+    pub leaves_asked: u32,
     /// Places it told us of since the last round of gossip.
     pub places_told: usize,
     /// Parts of the metainfo given to it.
@@ -162,6 +164,7 @@ impl Session {
             promises: Promises::default(),
             is_seeding: false,
             leaves_served: 0,
+            leaves_asked: 0,
             places_told: 0,
             parts_sent: 0,
             guided_until: Moment::START,
