@@ -15,6 +15,12 @@ use crate::time::Moment;
 pub const ENDPOINTS_MAX: usize = 2_000;
 /// Dials under way at once.
 pub const DIALS_MAX: usize = 32;
+/// Places on one public address that others may tell us of: nobody is knocked at every door of.
+const HEARSAY_MAX: usize = 8;
+/// Below this, ports are other services': none is dialled because somebody says so.
+const PORT_MIN: u16 = 1024;
+/// So many of those that gave us something once have a dial of their own, whoever else is linked by now.
+const GIVERS_DIALLED: usize = 2;
 /// Bans kept.
 const BANS_MAX: usize = 10_000;
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
@@ -30,12 +36,23 @@ struct Entry {
     id: Option<PeerId>,
     failures: u32,
     not_before: Moment,
+    /// It gave us something of use.
+    gave: bool,
+}
+
+impl Entry {
+    /// It is linked no more, and nobody failed: tried again from `not_before` on.
+    fn rest(&mut self, not_before: Moment) {
+        (self.is_linked, self.failures, self.not_before) = (false, 0, not_before);
+    }
 }
 
 /// Known endpoints and bans of one share.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     entries: BTreeMap<Endpoint, Entry>,
+    /// Those that gave way to others, so that who tells of one again does not shorten its pause.
+    forgotten: BTreeMap<Endpoint, Entry>,
     /// Of `entries`, those that the person named: a few.
     pinned: BTreeSet<Endpoint>,
     /// Where a dial is under way, until it came to its end: whoever comes from there meanwhile, and whatever it does, is
@@ -51,8 +68,17 @@ impl Book {
     /// An endpoint that the person named: never forgotten.
     pub fn pin(&mut self, endpoint: Endpoint, now: Moment) {
         self.pinned.insert(endpoint.clone());
-        let entry = Entry { is_linked: false, id: None, failures: 0, not_before: now };
+        let entry = Entry { is_linked: false, id: None, failures: 0, not_before: now, gave: false };
         self.entries.entry(endpoint).or_insert(entry);
+    }
+
+    /// Somebody else says that `id` is at `address`; to be tried from `not_before` on. Whether that is news.
+    pub fn hear_of(&mut self, address: SocketAddr, id: PeerId, not_before: Moment) -> bool {
+        let host = |port| Endpoint { port, ..Endpoint::at(address.ip(), 0) };
+        let there = |of: &BTreeMap<Endpoint, Entry>| of.range(host(0)..=host(u16::MAX)).count();
+        let is_crowded = Scope::of(address.ip()) == Scope::Global
+            && there(&self.entries) + there(&self.forgotten) >= HEARSAY_MAX;
+        address.port() >= PORT_MIN && !is_crowded && self.learn(address, Some(id), not_before)
     }
 
     /// Somebody may be at `address`; to be tried from `not_before` on. Whether that is news.
@@ -68,7 +94,11 @@ impl Book {
         if refused || !self.has_room() {
             return false;
         }
-        let entry = Entry { is_linked: false, id, failures: 0, not_before };
+        let mut entry = Entry { is_linked: false, id, failures: 0, not_before, gave: false };
+        if let Some(before) = self.forgotten.remove(&endpoint) {
+            entry.failures = before.failures;
+            entry.not_before = before.not_before.max(not_before);
+        }
         self.entries.insert(endpoint, entry).is_none()
     }
 
@@ -89,13 +119,22 @@ impl Book {
         };
         let hopeless = self.entries.iter().filter(is_hopeless);
         let worst = hopeless.max_by_key(|(_, entry)| entry.failures).map(|(endpoint, _)| endpoint.clone());
-        worst.is_some_and(|endpoint| self.entries.remove(&endpoint).is_some())
+        worst.is_some_and(|endpoint| self.forget(endpoint))
+    }
+
+    fn forget(&mut self, endpoint: Endpoint) -> bool {
+        let Some(entry) = self.entries.remove(&endpoint) else { return false };
+        if self.forgotten.len() >= ENDPOINTS_MAX {
+            self.forgotten.pop_first();
+        }
+        self.forgotten.insert(endpoint, entry);
+        true
     }
 
     /// Endpoints to dial now, with those under way up to `max`; they count as being dialled. First, and however many dials
-    /// are under way, those that the person named; then those that failed least, the longest waiting first, so that nobody
-    /// who tells us of many dead places keeps us from the others; of equals some by chance, so that not everyone dials the
-    /// same. Nobody who is linked already is dialled again under another address.
+    /// are under way, those that the person named, and a few that gave us something; then those that failed least, the
+    /// longest waiting first, so that nobody who tells us of many dead places keeps us from the others; of equals some by
+    /// chance, so that not everyone dials the same. Nobody who is linked already is dialled again under another address.
     pub fn due(
         &mut self,
         now: Moment,
@@ -109,23 +148,24 @@ impl Book {
         };
         let pinned = self.pinned.iter().filter_map(|endpoint| self.entries.get_key_value(endpoint));
         let pinned_due = pinned.filter(is_due).count();
-        if max == 0 && pinned_due == 0 {
+        if max == 0 && pinned_due == 0 && !self.entries.iter().any(|of| of.1.gave && is_due(&of)) {
             return Vec::new();
         }
-        let mut due: Vec<((bool, u32, Moment), &Endpoint)> = self
-            .entries
-            .iter()
-            .filter(is_due)
-            .map(|(endpoint, entry)| {
-                ((!self.pinned.contains(endpoint), entry.failures, entry.not_before), endpoint)
-            })
-            .collect();
+        let key = |endpoint: &Endpoint, entry: &Entry| {
+            (!self.pinned.contains(endpoint), !entry.gave, entry.failures, entry.not_before)
+        };
+        let due = self.entries.iter().filter(is_due);
+        let mut due: Vec<_> = due.map(|(endpoint, entry)| (key(endpoint, entry), endpoint)).collect();
         if due.is_empty() {
             return Vec::new();
         }
+        let is_giver = |(is_other, never_gave, ..): &(bool, bool, u32, Moment)| *is_other && !*never_gave;
+        let gave_due = due.iter().filter(|(key, _)| is_giver(key)).count();
         chance.shuffle(&mut due);
         due.sort_by_key(|(key, _)| *key);
-        due.truncate(max.min(DIALS_MAX).saturating_sub(self.dialling.len()).max(pinned_due));
+        let dialling = self.dialling.len();
+        let anyway = pinned_due + gave_due.min(GIVERS_DIALLED.saturating_sub(dialling));
+        due.truncate(max.min(DIALS_MAX).saturating_sub(dialling).max(anyway));
         let due: Vec<Endpoint> = due.into_iter().map(|(_, endpoint)| endpoint.clone()).collect();
         self.dialling.extend(due.iter().cloned());
         due
@@ -153,12 +193,37 @@ impl Book {
         });
     }
 
+    /// The one who accepts connections at `endpoint`, so it says, is linked as `id`. A place at which another is linked stays
+    /// that one's.
+    pub fn says_to_listen(&mut self, endpoint: &Endpoint, id: PeerId) {
+        if !self.is_linked_as_another(endpoint, id) {
+            self.linked(endpoint, id);
+        }
+    }
+
+    /// Whether somebody else than `id` is linked who accepts connections at `endpoint`.
+    pub fn is_linked_as_another(&self, endpoint: &Endpoint, id: PeerId) -> bool {
+        let entry = self.entries.get(endpoint).filter(|entry| entry.is_linked);
+        entry.is_some_and(|entry| entry.id != Some(id))
+    }
+
+    /// The one at `endpoint` gave us something of use.
+    pub fn gave(&mut self, endpoint: &Endpoint) {
+        self.change(endpoint, |entry| entry.gave = true);
+    }
+
+    /// Whether the person named this place.
+    pub fn is_pinned(&self, endpoint: &Endpoint) -> bool {
+        self.pinned.contains(endpoint)
+    }
+
     /// The link to `endpoint` ended, and not by a failure: tried again soon, with jitter, so that not everyone comes back
     /// at once.
-    pub fn unlinked(&mut self, endpoint: &Endpoint, now: Moment, chance: &mut Chance) {
+    pub fn unlinked(&mut self, endpoint: &Endpoint, id: PeerId, now: Moment, chance: &mut Chance) {
         let not_before = now.after(jittered(BACKOFF_FIRST, chance));
-        if let Some(entry) = self.entries.get_mut(endpoint).filter(|entry| entry.is_linked) {
-            *entry = Entry { is_linked: false, id: entry.id, failures: 0, not_before };
+        let entry = self.entries.get_mut(endpoint);
+        if let Some(entry) = entry.filter(|entry| entry.is_linked && entry.id == Some(id)) {
+            entry.rest(not_before);
         }
     }
 
@@ -166,7 +231,8 @@ impl Book {
     pub fn is_also(&mut self, endpoint: &Endpoint, id: PeerId, now: Moment, chance: &mut Chance) {
         let not_before = now.after(jittered(BACKOFF_FIRST, chance));
         self.change(endpoint, |entry| {
-            *entry = Entry { is_linked: false, id: Some(id), failures: 0, not_before }
+            entry.rest(not_before);
+            entry.id = Some(id);
         });
     }
 
@@ -186,7 +252,8 @@ impl Book {
             return false;
         }
         self.forget_a_ban();
-        if port != 0 {
+        // A port is only claimed: that of another who is linked is not taken from it.
+        if port != 0 && !self.is_linked_as_another(&Endpoint::at(ip, port), id) {
             self.banned_places.insert((ip, port));
             self.entries.remove(&Endpoint::at(ip, port));
         }
@@ -238,126 +305,4 @@ fn is_dialable(ip: IpAddr) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn address(last: u8) -> SocketAddr {
-        SocketAddr::from(([203, 0, 113, last], 7070))
-    }
-
-    fn nobody(_: PeerId) -> bool {
-        false
-    }
-
-    fn later(secs: u64) -> Moment {
-        Moment::START.after(Duration::from_secs(secs))
-    }
-
-    #[test]
-    fn an_endpoint_that_fails_is_tried_after_a_pause_that_grows() {
-        let (mut book, mut chance) = (Book::default(), Chance::new(1));
-        book.learn(address(1), None, Moment::START);
-        let (mut now, mut waits) = (Moment::START, Vec::new());
-        for _ in 0..12 {
-            let endpoint = book.due(now, 1, nobody, &mut chance).pop().expect("it is due");
-            book.dialled(&endpoint);
-            book.failed(&endpoint, now, &mut chance);
-            assert!(book.due(now, 1, nobody, &mut chance).is_empty());
-            let not_before = book.entries[&endpoint].not_before;
-            waits.push(not_before.since(now));
-            now = not_before;
-        }
-        for (n, wait) in waits.iter().enumerate() {
-            let least = Duration::from_secs(1 << n).min(BACKOFF_MAX);
-            assert!((least..=least * 2).contains(wait), "{n}: {wait:?}");
-        }
-    }
-
-    #[test]
-    fn a_full_book_forgets_whom_it_failed_to_reach_most() {
-        let (mut book, mut chance) = (Book::default(), Chance::new(1));
-        let place = |n: usize| SocketAddr::from(([203, 0, 113, 1], u16::try_from(n + 1).expect("a port")));
-        assert!((0..ENDPOINTS_MAX).all(|n| book.learn(place(n), None, Moment::START)));
-        book.learn(place(ENDPOINTS_MAX), None, Moment::START);
-        assert_eq!(book.entries.len(), ENDPOINTS_MAX);
-        let failed = Endpoint::at(place(5).ip(), place(5).port());
-        book.failed(&failed, Moment::START, &mut chance);
-        book.learn(place(ENDPOINTS_MAX), None, Moment::START);
-        assert!(!book.entries.contains_key(&failed));
-        assert_eq!(book.entries.len(), ENDPOINTS_MAX);
-    }
-
-    #[test]
-    fn what_the_person_named_is_never_forgotten() {
-        let (mut book, mut chance) = (Book::default(), Chance::new(1));
-        let tracker: Endpoint = "tracker.example:7070".parse().expect("an endpoint");
-        book.pin(tracker.clone(), Moment::START);
-        for round in 0..50 {
-            assert_eq!(
-                book.due(later(round * 100), 9, nobody, &mut chance).as_slice(),
-                std::slice::from_ref(&tracker)
-            );
-            book.dialled(&tracker);
-            book.failed(&tracker, later(round * 100), &mut chance);
-        }
-    }
-
-    #[test]
-    fn the_person_s_word_comes_before_any_number_of_places_told_of() {
-        let (mut book, mut chance) = (Book::default(), Chance::new(1));
-        let place = |n: u16| SocketAddr::from(([203, 0, 113, 1], 1000 + n));
-        assert!((0..100).all(|n| book.learn(place(n), None, Moment::START)));
-        assert_eq!(book.due(later(1), 200, nobody, &mut chance).len(), DIALS_MAX);
-        let tracker: Endpoint = "tracker.example:7070".parse().expect("an endpoint");
-        book.pin(tracker.clone(), later(2));
-        assert_eq!(book.due(later(2), 200, nobody, &mut chance), vec![tracker]);
-    }
-
-    #[test]
-    fn nobody_is_dialled_twice_at_once_or_under_a_second_address() {
-        let (mut book, mut chance) = (Book::default(), Chance::new(1));
-        let id = PeerId([7; 20]);
-        book.learn(address(1), Some(id), Moment::START);
-        assert!(book.due(later(1), 9, |linked| linked == id, &mut chance).is_empty());
-        assert_eq!(book.due(later(1), 9, nobody, &mut chance).len(), 1);
-        assert!(book.due(later(2), 9, nobody, &mut chance).is_empty());
-    }
-
-    #[test]
-    fn a_place_that_led_to_ourselves_is_not_learned_again() {
-        let (mut book, mut chance) = (Book::default(), Chance::new(1));
-        book.is_ourselves(Endpoint::at(address(1).ip(), 7070));
-        book.learn(address(1), None, Moment::START);
-        assert!(book.due(later(9), 9, nobody, &mut chance).is_empty());
-    }
-
-    #[test]
-    fn a_ban_covers_id_and_place_and_on_repeat_a_public_address() {
-        let mut book = Book::default();
-        let (ip, other) = (address(1).ip(), PeerId([2; 20]));
-        book.ban(PeerId([1; 20]), ip, 5000);
-        assert!(book.is_banned(ip, 9, Some(PeerId([1; 20]))));
-        assert!(book.is_banned(ip, 5000, Some(other)));
-        assert!(!book.is_banned(ip, 9, Some(other)));
-        book.ban(PeerId([3; 20]), ip, 5001);
-        assert!(book.is_banned(ip, 9, Some(other)));
-    }
-
-    #[test]
-    fn a_liar_is_banned_however_many_were_before_it() {
-        let mut book = Book::default();
-        for n in 0..=u32::try_from(BANS_MAX).expect("a small number") {
-            let ip = IpAddr::from(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n));
-            assert!(book.ban(PeerId([1; 20]), ip, 5000));
-            assert!(book.banned_ids.len().max(book.banned_places.len()).max(book.strikes.len()) <= BANS_MAX);
-        }
-    }
-
-    #[test]
-    fn neighbours_on_a_private_address_are_not_banned_for_each_other() {
-        let mut book = Book::default();
-        let ip = IpAddr::from([192, 168, 1, 5]);
-        assert!((1..9).all(|n| book.ban(PeerId([n; 20]), ip, u16::from(n))));
-        assert!(!book.is_banned(ip, 100, Some(PeerId([99; 20]))));
-    }
-}
+mod tests;

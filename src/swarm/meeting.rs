@@ -63,7 +63,9 @@ impl Swarm {
     pub fn admit(&mut self, remote: &Remote, turn: &mut Turn<'_>) -> Result<(), Refusal> {
         remote.dialled.iter().for_each(|endpoint| self.book.dialled(endpoint));
         if remote.id == self.own_id {
-            let endpoints = remote.dialled.iter().cloned().chain(listening_at(remote));
+            // Who copied our id may say any port.
+            let ours = listening_at(remote).filter(|_| remote.port == self.own_port);
+            let endpoints = remote.dialled.iter().cloned().chain(ours);
             endpoints.for_each(|endpoint| self.book.is_ourselves(endpoint));
             return Err(Refusal::Ourselves);
         }
@@ -106,7 +108,7 @@ impl Swarm {
     ) {
         if let Some(endpoint) = listening_at(&remote) {
             self.book.learn(SocketAddr::new(remote.address.ip(), remote.port), Some(remote.id), turn.now);
-            self.book.linked(&endpoint, remote.id);
+            self.book.says_to_listen(&endpoint, remote.id);
         }
         remote.dialled.iter().for_each(|endpoint| self.book.linked(endpoint, remote.id));
         if remote.is_tracker && goal.is_some() {
@@ -175,7 +177,10 @@ impl Swarm {
         self.fetch.is_left_by(link);
         let endpoints = session.remote.dialled.iter().cloned().chain(listening_at(&session.remote));
         for endpoint in endpoints.collect::<BTreeSet<_>>() {
-            self.book.unlinked(&endpoint, turn.now, &mut self.chance);
+            if gave {
+                self.book.gave(&endpoint);
+            }
+            self.book.unlinked(&endpoint, session.remote.id, turn.now, &mut self.chance);
         }
         turn.out.push(self.news(&session.remote, "gone"));
         self.fetch_metainfo(turn);
@@ -193,9 +198,11 @@ impl Swarm {
     pub(super) fn refuse_for_a_while(&mut self, link: LinkId, turn: &mut Turn<'_>) {
         let Some(session) = self.sessions.get(&link) else { return };
         let endpoints = session.remote.dialled.iter().cloned().chain(listening_at(&session.remote));
-        for endpoint in endpoints.collect::<BTreeSet<_>>() {
+        let is_its_own = |endpoint: &Endpoint| !self.book.is_linked_as_another(endpoint, session.remote.id);
+        for endpoint in endpoints.filter(is_its_own).collect::<BTreeSet<_>>() {
             self.book.failed(&endpoint, turn.now, &mut self.chance);
         }
+        let gave = session.pipe.down.total_bytes() > 0;
     }
 
     /// A dial came to nothing, or the other side refused before it was linked.
@@ -219,7 +226,8 @@ impl Swarm {
         }
     }
 
-    /// Somebody told us of these. Only who is on this machine may tell of it.
+    /// Somebody told us of these. Only who is on this machine may tell of it, and of a private network only who is on one, or
+    /// whom the person named.
     pub(super) fn heard_of(
         &mut self,
         link: LinkId,
@@ -233,14 +241,16 @@ impl Swarm {
         if teller.places_told > TOLD_MAX || (!has_few && self.book.is_full()) {
             return;
         }
-        let nearest = Scope::of(teller.remote.address.ip()).min(Scope::Private);
+        let is_named = teller.remote.dialled.as_ref().is_some_and(|endpoint| self.book.is_pinned(endpoint));
+        let scope = Scope::of(teller.remote.address.ip());
+        let nearest = if is_named { scope.min(Scope::Private) } else { scope };
         let is_new = |peer: &&PeerAddress| {
             peer.id != self.own_id && !is_among(&self.linked, peer.id) && Scope::of(peer.ip) >= nearest
         };
         let not_before = turn.now.after(wait);
         let mut is_news = false;
         for peer in peers.iter().filter(is_new) {
-            is_news |= self.book.learn(SocketAddr::new(peer.ip, peer.port), Some(peer.id), not_before);
+            is_news |= self.book.hear_of(SocketAddr::new(peer.ip, peer.port), peer.id, not_before);
         }
         // Whoever is to be tried later, or while many are linked, is dialled at the inspection that follows.
         if is_news && wait.is_zero() && has_few {

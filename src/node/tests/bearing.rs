@@ -153,7 +153,7 @@ fn this_machine_is_not_dialled_because_another_says_so() {
     let mut stage = Stage::leecher();
     stage.pass(Duration::from_secs(1));
     let far = stage.guest(1);
-    let here = PeerAddress { id: PeerId([3; 20]), ip: IpAddr::from([127, 0, 0, 1]), port: 22 };
+    let here = PeerAddress { id: PeerId([3; 20]), ip: IpAddr::from([127, 0, 0, 1]), port: 2222 };
     assert_eq!(dials(&stage.says(far, Message::PeerList(vec![here]))), 0);
     let (near, _) = stage.connected([127, 0, 0, 1], None);
     stage.says(near, stage.register(2, 5000));
@@ -216,7 +216,7 @@ fn one_peer_can_send_us_to_so_many_places_a_minute_and_no_more() {
     let teller = stage.guest(1);
     let list = |net: u8| {
         let place =
-            |host| PeerAddress { id: PeerId([3; 20]), ip: IpAddr::from([203, 0, net, host]), port: 9 };
+            |host| PeerAddress { id: PeerId([3; 20]), ip: IpAddr::from([203, 0, net, host]), port: 9000 };
         Message::PeerList((0..200).map(place).collect())
     };
     let mut out: Vec<Action> = (0..9).flat_map(|net| stage.says(teller, list(net))).collect();

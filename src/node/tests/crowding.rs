@@ -2,6 +2,47 @@
 
 use super::*;
 
+/// Peer number `n`, seen at `ip`, dials us and says it accepts connections at `port`.
+fn comes(stage: &mut Stage, n: u32, ip: [u8; 4], port: u16) -> (LinkId, Vec<Action>) {
+    let (link, _) = stage.connected(ip, None);
+    let mut id = [0; 20];
+    id[..4].copy_from_slice(&n.to_be_bytes());
+    let (id, share) = (PeerId(id), stage.share());
+    let register = Message::Register { id, share, port, agent: String::new(), role: Role::Peer, goal: None };
+    (link, stage.says(link, register))
+}
+
+fn dialled(actions: &[Action]) -> Vec<String> {
+    let endpoint = |action: &Action| match action {
+        Action::Dial { endpoint, .. } => Some(endpoint.to_string()),
+        _ => None,
+    };
+    actions.iter().filter_map(endpoint).collect()
+}
+
+#[test]
+fn a_place_at_a_low_port_is_not_dialled_because_somebody_says_so() {
+    let mut stage = Stage::leecher();
+    stage.pass(Duration::from_secs(1));
+    let teller = stage.guest(1);
+    let place = |port| PeerAddress { id: PeerId([3; 20]), ip: IpAddr::from([203, 0, 113, 1]), port };
+    let out = stage.says(teller, Message::PeerList(vec![place(22), place(1023), place(1024)]));
+    assert_eq!(dialled(&out), ["203.0.113.1:1024"]);
+}
+
+#[test]
+fn a_private_place_is_not_dialled_because_somebody_far_away_says_so() {
+    let mut stage = Stage::leecher();
+    stage.pass(Duration::from_secs(1));
+    let near = PeerAddress { id: PeerId([3; 20]), ip: IpAddr::from([192, 168, 1, 1]), port: 8080 };
+    let (far, _) = comes(&mut stage, 1, [203, 0, 113, 1], 0);
+    assert!(dialled(&stage.says(far, Message::PeerList(vec![near]))).is_empty());
+    let endpoint: Endpoint = "tracker.example:7070".parse().expect("an endpoint");
+    let (named, _) = stage.connected([203, 0, 113, 2], Some(endpoint));
+    stage.says(named, stage.register(2, 0));
+    assert_eq!(dialled(&stage.says(named, Message::PeerList(vec![near]))), ["192.168.1.1:8080"]);
+}
+
 #[test]
 fn interest_and_chokes_that_change_without_end_close_the_link() {
     for words in [[Message::Interested, Message::NotInterested], [Message::Unchoke, Message::Choke]] {
@@ -67,4 +108,37 @@ fn who_never_answers_is_asked_for_the_description_after_those_who_may() {
         asked.extend(links.iter().filter(is_asked));
     }
     assert_eq!(asked.len(), 8, "all were asked within a minute and a half");
+}
+
+#[test]
+fn a_liar_that_claims_the_port_of_another_does_not_take_its_place_with_it() {
+    let mut stage = Stage::leecher();
+    let (honest, _) = comes(&mut stage, 7, [10, 0, 0, 9], 6000);
+    let (liar, _) = comes(&mut stage, 8, [10, 0, 0, 9], 6000);
+    stage.says(liar, stock_of(0, PIECES - 1));
+    let out = stage.says(liar, Message::Unchoke);
+    let piece = asked(&out, liar)[0];
+    let out = stage.delivers(liar, piece, truth(99));
+    let is_banned =
+        |actions: &[Action]| actions.iter().any(|action| matches!(action, Action::Tell(News::Banned { .. })));
+    assert!(is_banned(&out) || is_banned(&stage.pass(Duration::from_secs(30))));
+    stage.happens(Event::Closed { link: honest });
+    let (again, out) = comes(&mut stage, 7, [10, 0, 0, 9], 6000);
+    assert_eq!(farewell(&out, again), None);
+    let (other, out) = comes(&mut stage, 8, [10, 0, 0, 9], 6001);
+    assert_eq!(farewell(&out, other), Some(ErrorCode::Banned));
+}
+
+#[test]
+fn who_copies_our_id_does_not_keep_us_from_its_neighbours() {
+    let mut stage = Stage::leecher();
+    stage.pass(Duration::from_secs(1));
+    let (link, _) = stage.connected([10, 0, 0, 9], None);
+    let (id, share) = (OWN, stage.share());
+    let copied =
+        Message::Register { id, share, port: 6000, agent: String::new(), role: Role::Peer, goal: None };
+    assert_eq!(farewell(&stage.says(link, copied), link), Some(ErrorCode::Duplicate));
+    let teller = stage.guest(1);
+    let neighbour = PeerAddress { id: PeerId([3; 20]), ip: IpAddr::from([10, 0, 0, 9]), port: 6000 };
+    assert_eq!(dialled(&stage.says(teller, Message::PeerList(vec![neighbour]))), ["10.0.0.9:6000"]);
 }
