@@ -1,15 +1,16 @@
 //! The first words on a link: who dialled speaks first, and both say who they are within ten seconds.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::ids::{Endpoint, LinkId, ShareId};
+use crate::scope::{Scope, host};
 use crate::seam::Action;
-use crate::swarm::{LINKS_MAX, Refusal, Remote, Turn};
+use crate::swarm::{Refusal, Remote, Turn};
 use crate::time::Moment;
 use crate::wire::{ErrorCode, Goal, Message, Role};
 
-use super::{GUESTS_MAX, Node, Place, SHARES_MAX, STRANGERS_MAX, ShareConfig, Start};
+use super::{GUESTS_MAX, Node, Place, SHARES_MAX, STRANGERS_MAX, STRANGERS_PER_HOST_MAX, ShareConfig, Start};
 
 /// A handshake takes no longer (`wire.md`).
 pub const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -55,7 +56,9 @@ impl Node {
     /// A link stands: where we dialled, we speak first.
     pub(super) fn connected(&mut self, _now: Moment, mut stranger: Stranger, out: &mut Vec<Action>) {
         let link = stranger.link;
-        if stranger.dialled.is_none() && self.handshakes.len() >= STRANGERS_MAX {
+        let is_crowd =
+            self.handshakes.len() >= STRANGERS_MAX || self.is_crowd_of_strangers(stranger.remote.ip());
+        if stranger.dialled.is_none() && is_crowd {
             out.push(Action::Close {
                 link,
                 farewell: Some(error(ErrorCode::Busy, "too many links at once; try again later")),
@@ -70,6 +73,16 @@ impl Node {
         }
         self.handshakes.set(link, stranger.deadline());
         self.places.insert(link, Place::Stranger(stranger));
+    }
+
+    /// Whether enough links from one public address have not said who they are.
+    fn is_crowd_of_strangers(&self, ip: IpAddr) -> bool {
+        let is_from_there = |link: &LinkId| match self.places.get(link) {
+            Some(Place::Stranger(other)) => host(other.remote.ip()) == host(ip),
+            _ => false,
+        };
+        Scope::of(ip) == Scope::Global
+            && self.handshakes.everyone().filter(is_from_there).count() >= STRANGERS_PER_HOST_MAX
     }
 
     /// A stranger's first message: it must be its REGISTRO.
@@ -102,9 +115,12 @@ impl Node {
             self.refuse(now, link, &remote, share, refusal, out);
             return self.left(share);
         }
-        let is_full = hall.swarm.link_count() >= LINKS_MAX;
-        let is_guest =
-            is_full && hall.register.is_some() && remote.dialled.is_none() && self.guest_count < GUESTS_MAX;
+        let is_full = hall.swarm.is_full_for(&remote);
+        let is_guest = is_full
+            && hall.register.is_some()
+            && remote.dialled.is_none()
+            && self.guest_count < GUESTS_MAX
+            && !hall.swarm.is_crowd_of_guests(&remote, GUESTS_MAX);
         if is_full && !is_guest {
             self.turn_away(now, link, ErrorCode::Full, "no room for more links", out);
             return self.left(share);

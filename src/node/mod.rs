@@ -23,6 +23,8 @@ use greeting::Stranger;
 pub const SHARES_MAX: usize = 16_384;
 /// Links that have not said who they are yet; those we dialled are bounded by the dials at once, and not refused.
 pub const STRANGERS_MAX: usize = 512;
+/// Of those, from one public address.
+pub const STRANGERS_PER_HOST_MAX: usize = 64;
 /// Links of a tracker that only register, beyond those of its swarms.
 pub const GUESTS_MAX: usize = 16_384;
 

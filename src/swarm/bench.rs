@@ -74,6 +74,8 @@ impl Choosing {
             merit: i64::from(u32::try_from(chance.below(1_000_000)).expect("below a million")),
             given_bytes: 0,
             pieces: 0,
+            is_sated: false,
+            network: None,
         };
         let standings = (0..peers).map(standing).collect();
         Choosing { choker: Choker::default(), standings, chance, now: Moment::START }

@@ -1,7 +1,8 @@
 //! Who is served: those that deserve it, four among those who trade, and one by chance (BEP 3). Knows standings, not bytes or
 //! pieces.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::chance::Chance;
@@ -31,6 +32,10 @@ pub const OPTIMISTIC_TURN: (Duration, Duration) = (Duration::from_secs(1), Durat
 /// has little to trade with, as BEP 3's newcomers, for whom there are three lots. Simulated with 50 peers at 50 Mbit/s and
 /// 64 MiB, the last one ends earlier by a twentieth than with those three.
 const LOTS_MAX: u64 = 20;
+/// Who is not sated has so many lots for each one of who is.
+const LOTS_OF_UNSATED: usize = 4;
+/// Of the places, this part is for one network; it has more only where nobody else wants them.
+const NETWORK_PART: usize = 4;
 
 /// One linked peer, as the choice sees it.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +50,10 @@ pub struct Standing {
     pub given_bytes: u64,
     /// Pieces it says to hold, and at least what it was given.
     pub pieces: u32,
+    /// It was given its part, and did not give back: whoever was not comes first.
+    pub is_sated: bool,
+    /// The public network that it is seen from; none where neighbours are told apart by nothing.
+    pub network: Option<IpAddr>,
 }
 
 /// What a choice is bound to.
@@ -98,7 +107,7 @@ impl Choker {
         let before = self.unchoked();
         let mut interested: Vec<Standing> = standings.iter().copied().filter(|s| s.interested).collect();
         chance.shuffle(&mut interested);
-        interested.sort_by_key(|standing| std::cmp::Reverse(standing.merit));
+        interested.sort_by_key(|standing| std::cmp::Reverse((standing.merit, !standing.is_sated)));
         self.drop_the_absent(&interested);
         if now >= self.round_ends {
             self.deserving.clear();
@@ -147,13 +156,26 @@ impl Choker {
     }
 
     fn fill(&mut self, by_merit: &[Standing], deserving_max: usize) {
-        for standing in by_merit {
-            if self.deserving.len() >= deserving_max {
-                break;
-            }
+        let network_max = (deserving_max / NETWORK_PART).max(1);
+        let mut counts = self.networks(by_merit);
+        let waiting = by_merit.iter().filter(|standing| !self.deserving.contains(&standing.link));
+        let (few, many): (Vec<&Standing>, Vec<&Standing>) =
+            waiting.partition(|standing| is_within(standing, network_max, &mut counts));
+        let free = deserving_max.saturating_sub(self.deserving.len());
+        for standing in few.into_iter().chain(many).take(free) {
             self.deserving.insert(standing.link);
             self.lucky = self.lucky.filter(|lucky| lucky.link != standing.link);
         }
+    }
+
+    /// How many places each network has.
+    fn networks(&self, interested: &[Standing]) -> BTreeMap<IpAddr, usize> {
+        let mut counts = BTreeMap::new();
+        let served = interested.iter().filter(|standing| self.deserving.contains(&standing.link));
+        served.filter_map(|standing| standing.network).for_each(|network| {
+            *counts.entry(network).or_default() += 1;
+        });
+        counts
     }
 
     /// Draws the optimistic one among those not served, likelier who is further behind; somebody new where there is one.
@@ -166,10 +188,11 @@ impl Choker {
         let (old, new): (Vec<&Standing>, Vec<&Standing>) =
             waiting.partition(|standing| before.contains(&standing.link));
         let candidates = if new.is_empty() { old } else { new };
-        let tickets: Vec<&Standing> = candidates
-            .into_iter()
-            .flat_map(|s| std::iter::repeat_n(s, 1 + lots(hundredths_behind(s.pieces, middle))))
-            .collect();
+        // However many a network sends, two of them stand for it.
+        let mut counts = BTreeMap::new();
+        let candidates = candidates.into_iter().filter(|standing| is_within(standing, 2, &mut counts));
+        let tickets: Vec<&Standing> =
+            candidates.flat_map(|standing| std::iter::repeat_n(standing, lots(standing, middle))).collect();
         let drawn = chance.pick(&tickets);
         self.lucky =
             drawn.map(|drawn| Lucky { link: drawn.link, since: now, given_bytes: drawn.given_bytes });
@@ -196,163 +219,21 @@ fn hundredths_behind(pieces: u32, middle: u32) -> u64 {
     (u64::from(middle.saturating_sub(pieces)) * 100).checked_div(middle.into()).unwrap_or(0)
 }
 
-/// Lots beside the one that everyone has.
-fn lots(hundredths_behind: u64) -> usize {
-    usize::try_from(hundredths_behind.min(LOTS_MAX)).expect("a few")
+/// Lots in the draw: the further behind the more, unless it had its part.
+fn lots(standing: &Standing, middle: u32) -> usize {
+    let behind = hundredths_behind(standing.pieces, middle).min(LOTS_MAX);
+    let of_unsated = LOTS_OF_UNSATED * (1 + usize::try_from(behind).expect("a few"));
+    if standing.is_sated { 1 } else { of_unsated }
+}
+
+/// Whether its network, this one counted, has no more than `most`; one that is told apart by nothing always.
+fn is_within(standing: &Standing, most: usize, counts: &mut BTreeMap<IpAddr, usize>) -> bool {
+    standing.network.is_none_or(|network| {
+        let count = counts.entry(network).or_default();
+        *count += 1;
+        *count <= most
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TERMS: Terms = Terms { deserving_max: UNCHOKED_MAX, turn_bytes: 100 };
-
-    struct Village {
-        choker: Choker,
-        standings: Vec<Standing>,
-        now: Moment,
-        chance: Chance,
-    }
-
-    impl Village {
-        fn of(merits: &[i64]) -> Village {
-            let standings = (0..).zip(merits).map(|(link, merit)| Standing {
-                link: LinkId(link),
-                interested: true,
-                merit: *merit,
-                given_bytes: 0,
-                pieces: 0,
-            });
-            Village {
-                choker: Choker::default(),
-                standings: standings.collect(),
-                now: Moment::START,
-                chance: Chance::new(7),
-            }
-        }
-
-        fn pass(&mut self, span: Duration) -> Changes {
-            self.now = self.now.after(span);
-            let changes = self.choker.review(self.now, &self.standings, TERMS, &mut self.chance);
-            assert!(self.choker.deserving.len() <= UNCHOKED_MAX);
-            assert!(self.lucky().is_none_or(|link| !self.choker.deserving.contains(&link)));
-            changes
-        }
-
-        fn lucky(&self) -> Option<LinkId> {
-            self.choker.lucky.map(|lucky| lucky.link)
-        }
-
-        fn deserving(&self) -> Vec<u64> {
-            self.choker.deserving.iter().map(|link| link.0).collect()
-        }
-    }
-
-    #[test]
-    fn the_four_best_givers_and_one_by_chance_are_served() {
-        let mut village = Village::of(&[10, 50, 40, 30, 20, 60, 5]);
-        village.pass(Duration::ZERO);
-        assert_eq!(village.deserving(), [1, 2, 3, 5]);
-        assert!([0, 4, 6].contains(&village.lucky().expect("someone is lucky").0));
-    }
-
-    #[test]
-    fn the_fifth_fastest_peer_waits_for_the_next_round() {
-        let mut village = Village::of(&[50, 40, 30, 20, 10]);
-        (0..5).for_each(|_| drop(village.pass(ROUND)));
-        village.standings[4].merit = 100;
-        village.pass(Duration::from_secs(9));
-        assert_eq!(village.deserving(), [0, 1, 2, 3]);
-        village.pass(Duration::from_secs(1));
-        assert_eq!(village.deserving(), [0, 1, 2, 4]);
-    }
-
-    #[test]
-    fn the_first_rounds_are_short_so_that_bad_luck_at_the_beginning_does_not_last() {
-        let mut village = Village::of(&[50, 40, 30, 20, 10]);
-        village.pass(Duration::ZERO);
-        village.standings[4].merit = 100;
-        village.pass(ROUND_FIRST);
-        assert_eq!(village.deserving(), [0, 1, 2, 4]);
-        village.standings[3].merit = 200;
-        village.pass(ROUND_FIRST);
-        assert_eq!(village.deserving(), [0, 1, 2, 4], "the second round is twice as long");
-        village.pass(ROUND_FIRST);
-        assert_eq!(village.deserving(), [0, 1, 3, 4]);
-    }
-
-    #[test]
-    fn a_free_slot_is_filled_at_once() {
-        let mut village = Village::of(&[50, 40, 30, 20, 10, 5]);
-        village.pass(Duration::ZERO);
-        village.standings.remove(1);
-        let changes = village.pass(Duration::from_millis(1));
-        assert_eq!(village.choker.unchoked().len(), 5);
-        assert_eq!(changes.choke, [LinkId(1)]);
-    }
-
-    #[test]
-    fn who_loses_interest_loses_its_place() {
-        let mut village = Village::of(&[50, 40, 30, 20, 10]);
-        village.pass(Duration::ZERO);
-        village.standings[0].interested = false;
-        village.pass(Duration::from_millis(1));
-        assert!(!village.choker.unchoked().contains(&LinkId(0)));
-    }
-
-    #[test]
-    fn the_optimistic_place_goes_to_another_every_thirty_seconds() {
-        let mut village = Village::of(&[50, 40, 30, 20, 0, 0, 0, 0]);
-        village.pass(Duration::ZERO);
-        let mut last = village.lucky();
-        for _ in 0..10 {
-            village.pass(Duration::from_secs(29));
-            assert_eq!(village.lucky(), last);
-            village.pass(Duration::from_secs(1));
-            assert_ne!(village.lucky(), last);
-            last = village.lucky();
-        }
-    }
-
-    #[test]
-    fn the_optimistic_place_goes_on_as_soon_as_it_did_its_work() {
-        let mut village = Village::of(&[50, 40, 30, 20, 0, 0, 0, 0]);
-        village.pass(Duration::ZERO);
-        let first = village.lucky();
-        village.standings.iter_mut().for_each(|standing| standing.given_bytes += 99);
-        village.pass(Duration::from_secs(2));
-        assert_eq!(village.lucky(), first, "not enough yet");
-        village.standings.iter_mut().for_each(|standing| standing.given_bytes += 1);
-        village.pass(Duration::from_secs(1));
-        assert_ne!(village.lucky(), first);
-    }
-
-    #[test]
-    fn who_is_two_hundredths_behind_is_three_times_as_likely_to_be_tried() {
-        let mut wins_of_the_last = 0;
-        for seed in 0..2000 {
-            let mut village = Village::of(&[50, 40, 30, 20, 0, 0]);
-            village.chance = Chance::new(seed);
-            village.standings.iter_mut().for_each(|standing| standing.pieces = 100);
-            village.standings[5].pieces = 98;
-            village.pass(Duration::ZERO);
-            wins_of_the_last += usize::from(village.lucky() == Some(LinkId(5)));
-        }
-        assert!((1400..1600).contains(&wins_of_the_last), "{wins_of_the_last} of 2000, expected 1500");
-    }
-
-    #[test]
-    fn a_team_serves_as_many_as_its_terms_say() {
-        let mut village = Village::of(&[1; 20]);
-        let terms = Terms { deserving_max: 12, ..TERMS };
-        let changes = village.choker.review(village.now, &village.standings, terms, &mut village.chance);
-        assert_eq!(changes.unchoke.len(), 13);
-    }
-
-    #[test]
-    fn nobody_uninterested_is_ever_served() {
-        let mut village = Village::of(&[9; 3]);
-        village.standings.iter_mut().for_each(|s| s.interested = false);
-        assert_eq!(village.pass(Duration::from_secs(40)), Changes::default());
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use crate::time::Moment;
 use crate::wire::{ErrorCode, Goal, Message, PeerAddress};
 
 use super::session::{Remote, Session};
-use super::{Part, Swarm, Turn};
+use super::{LINKS_MAX, Part, Swarm, Turn};
 
 /// Whoever hears of a newcomer waits this long for it to dial (`wire.md`).
 pub const NEWS_WAIT: Duration = Duration::from_secs(3);
@@ -30,6 +30,8 @@ const LINKS_PER_SECOND: u64 = 2;
 /// But each link costs news, and a swarm in which everyone had as many links as may be would have no place for a newcomer:
 /// simulated with 200 peers at 50 Mbit/s, a team of which each dials all ends later by a tenth.
 const LINKS_WANTED: usize = 100;
+/// Of [`LINKS_MAX`] so many are for those whom we dial: the tracker, and who gave us something before a crowd came.
+const LINKS_KEPT: usize = 2;
 /// Peers that a new link is told of at once: enough to go on from, where each of them tells of as many.
 const WELCOME_MAX: usize = 10;
 /// LEAVES requests answered between two inspections; each costs a read of a whole piece.
@@ -128,12 +130,29 @@ impl Swarm {
         if let Some(metainfo) = self.metainfo.as_ref().filter(|_| self.picker.is_some()) {
             session.stock.settle(metainfo.geometry()).expect("nothing was claimed yet");
         }
+        self.crowd.came(session.remote.address.ip());
         self.linked.insert((session.remote.id, link));
         self.sessions.insert(link, session);
         self.guest_count += usize::from(is_guest);
         self.announcer.is_told(link);
         self.gossip_to(link, WELCOME_MAX, turn);
         self.fetch_metainfo(turn);
+    }
+
+    /// Whether there is no place for this peer among those that exchange blocks: all are taken, or its address has its
+    /// part. Whom we dialled ourselves is not counted by address.
+    pub fn is_full_for(&self, remote: &Remote) -> bool {
+        if remote.dialled.is_some() {
+            return self.link_count() >= LINKS_MAX;
+        }
+        let dials = self.part != Part::Keeps && !self.has_register;
+        let places = if dials { LINKS_MAX - LINKS_KEPT } else { LINKS_MAX };
+        self.crowd.is_full(remote.address.ip(), LINKS_MAX) || self.link_count() >= places
+    }
+
+    /// Whether its address has its part of so many places for those that only register.
+    pub fn is_crowd_of_guests(&self, remote: &Remote, places: usize) -> bool {
+        self.crowd.is_full(remote.address.ip(), places)
     }
 
     /// What a new link is told first of what we hold.
@@ -150,6 +169,9 @@ impl Swarm {
     pub fn unlinked(&mut self, link: LinkId, turn: &mut Turn<'_>) {
         let Some(mut session) = self.sessions.remove(&link) else { return };
         self.linked.remove(&(session.remote.id, link));
+        let ip = session.remote.address.ip();
+        self.crowd.went(ip);
+        self.crowd.gave(ip, session.up.total_bytes());
         if let Some(picker) = &mut self.picker {
             session
                 .stock
@@ -176,6 +198,7 @@ impl Swarm {
         self.forget_suspicions_of(link);
         self.fetch.is_left_by(link);
         let endpoints = session.remote.dialled.iter().cloned().chain(listening_at(&session.remote));
+        let gave = session.pipe.down.total_bytes() > 0;
         for endpoint in endpoints.collect::<BTreeSet<_>>() {
             if gave {
                 self.book.gave(&endpoint);
@@ -202,7 +225,6 @@ impl Swarm {
         for endpoint in endpoints.filter(is_its_own).collect::<BTreeSet<_>>() {
             self.book.failed(&endpoint, turn.now, &mut self.chance);
         }
-        let gave = session.pipe.down.total_bytes() > 0;
     }
 
     /// A dial came to nothing, or the other side refused before it was linked.
@@ -263,6 +285,7 @@ impl Swarm {
         for link in self.links() {
             let Some(session) = self.sessions.get_mut(&link) else { continue };
             session.leaves_served = 0;
+            session.leaves_asked = 0;
             if session.is_dead(turn.now) {
                 self.close(link, None, turn);
             } else if session.needs_heartbeat(turn.now) {
@@ -295,7 +318,6 @@ impl Swarm {
             self.say(link, Message::PeerList(peers), turn);
         }
     }
-            session.leaves_asked = 0;
 
     /// The shell has looked: from now on blocks are exchanged.
     pub fn prepared(&mut self, held: PieceSet, wanted: PieceSet, banned: &[Ban], turn: &mut Turn<'_>) {

@@ -7,6 +7,7 @@ pub mod bench;
 mod blame;
 mod book;
 mod choker;
+mod crowd;
 mod describing;
 mod download;
 mod holdings;
@@ -33,6 +34,7 @@ use crate::time::Moment;
 use crate::wire::{ErrorCode, Goal, Message};
 
 pub use meeting::Refusal;
+pub use crowd::Crowd;
 pub use rate::{Bucket, Purse};
 pub use session::{Remote, Violation};
 
@@ -133,6 +135,7 @@ pub struct Swarm {
     is_halted: bool,
     totals: Totals,
     began: Moment,
+    crowd: Crowd,
     inspection: Moment,
     gossip: Moment,
     chance: Chance,
@@ -181,6 +184,7 @@ impl Swarm {
             totals: Totals::default(),
             began: turn.now,
             inspection: turn.now,
+            crowd: Crowd::default(),
             gossip: turn.now.after(GOSSIP),
             chance: beginning.chance,
         };
@@ -368,6 +372,10 @@ impl Swarm {
         let Some(picker) = &self.picker else { return };
         picker.check();
         for piece in picker.held().iter().chain(picker.wanted().iter()) {
+        let mut hosts = std::collections::BTreeMap::<_, usize>::new();
+        let addresses = self.sessions.values().map(|session| session.remote.address.ip());
+        addresses.for_each(|ip| *hosts.entry(crate::scope::host(ip)).or_default() += 1);
+        assert_eq!(*self.crowd.hosts(), hosts);
             let stocks = self.sessions.values().filter_map(|session| session.stock.known());
             let holders = stocks.filter(|stock| stock.contains(piece)).count();
             assert_eq!(holders, usize::from(picker.holders(piece)), "{piece:?}");

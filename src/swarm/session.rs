@@ -135,10 +135,10 @@ pub struct Session {
     guided_until: Moment,
     stock_changes: u64,
     choked_at: Option<Moment>,
-    hopeless_count: u32,
-    unasked_count: u32,
     /// When all its idle words so far would have been said at the usual pace.
     idled_until: Moment,
+    hopeless_count: u32,
+    unasked_count: u32,
 }
 
 impl Session {
@@ -170,10 +170,10 @@ impl Session {
             guided_until: Moment::START,
             stock_changes: 0,
             choked_at: None,
+            idled_until: Moment::START,
             hopeless_count: 0,
             unasked_count: 0,
         }
-            idled_until: Moment::START,
     }
 
     /// Whether nothing was heard for too long.
@@ -201,9 +201,6 @@ impl Session {
         Ok(())
     }
 
-    /// A block nobody ever asked it for.
-    pub fn unasked(&mut self) -> Result<(), Violation> {
-        self.unasked_count += 1;
     /// It says something that changes nothing but what it may be sent, or nothing at all.
     pub fn idle_word(&mut self, now: Moment) -> Result<(), Violation> {
         self.idled_until = self.idled_until.max(now).after(IDLE_WORD);
@@ -213,6 +210,9 @@ impl Session {
         Ok(())
     }
 
+    /// A block nobody ever asked it for.
+    pub fn unasked(&mut self) -> Result<(), Violation> {
+        self.unasked_count += 1;
         if self.unasked_count > STRIKES_MAX { Err(Violation::UnaskedBlocks) } else { Ok(()) }
     }
 

@@ -4,6 +4,7 @@ use std::ops::Bound;
 
 use crate::content::Block;
 use crate::ids::LinkId;
+use crate::scope::{Scope, network};
 use crate::seam::Action;
 use crate::time::Moment;
 use crate::wire::{Goal, Message, NackReason};
@@ -17,6 +18,11 @@ use super::{Suggester, Swarm, Turn, rate};
 
 /// Suggestions reach as far ahead as this part of a second at the peer's rate: what it takes to hear and to be asked.
 const AHEAD: u64 = 2;
+/// A seed serves who was given more than the mean of those who want something, this part of it more, after the others: who
+/// takes from nobody else, or says nothing of what it has, is always furthest behind.
+const PART_OVER_MEAN: u64 = 2;
+/// Who trades is sated once it was given so many times what it gave, and a turn beside.
+const REPAID: u64 = 4;
 
 impl Swarm {
     pub(super) fn interest_said(
@@ -32,30 +38,67 @@ impl Swarm {
         if is_news {
             self.review_for(link, wants, turn);
         }
+        Ok(())
     }
 
     /// Reviews if this peer's interest, or its going, can change who is served.
     pub(super) fn review_for(&mut self, link: LinkId, wants: bool, turn: &mut Turn<'_>) {
         if self.choker.minds(link, wants, turn.now, self.deserving_max()) {
             self.review(turn);
-        Ok(())
         }
     }
 
     /// Lets the choker look at everyone, and does as it says.
     pub(super) fn review(&mut self, turn: &mut Turn<'_>) {
-        let (worth, piece_bytes) = (self.worth(), self.piece_bytes());
+        // One to trade with, and one for what crosses on the way.
+        let terms = Terms { deserving_max: self.deserving_max(), turn_bytes: 2 * self.piece_bytes() };
+        let scales = self.scales(terms.turn_bytes);
         let partners = self.sessions.iter().filter(|(_, session)| !session.is_guest);
         let standings: Vec<Standing> =
-            partners.map(|(link, session)| standing(*link, session, worth, piece_bytes, turn.now)).collect();
-        let terms = Terms {
-            deserving_max: self.deserving_max(),
-            // One to trade with, and one for what crosses on the way.
-            turn_bytes: 2 * piece_bytes,
-        };
+            partners.map(|(link, session)| self.standing(*link, session, &scales, turn.now)).collect();
         let Changes { choke, unchoke } = self.choker.review(turn.now, &standings, terms, &mut self.chance);
         choke.into_iter().for_each(|link| self.choke(link, turn));
         unchoke.into_iter().for_each(|link| self.unchoke(link, turn));
+    }
+
+    /// By what everyone is measured at present.
+    fn scales(&self, turn_bytes: u64) -> Scales {
+        let wants = |session: &&Session| !session.is_guest && session.it_wants;
+        let given: Vec<u64> =
+            self.sessions.values().filter(wants).map(|session| self.given_bytes(session)).collect();
+        let mean = given.iter().sum::<u64>().checked_div(given.len() as u64).unwrap_or(0);
+        let part_bytes = mean + mean / PART_OVER_MEAN + turn_bytes;
+        Scales { worth: self.worth(), piece_bytes: self.piece_bytes(), turn_bytes, part_bytes }
+    }
+
+    /// What a peer was given, with its part of what others from its address were before.
+    fn given_bytes(&self, session: &Session) -> u64 {
+        session.up.total_bytes() + self.crowd.given(session.remote.address.ip())
+    }
+
+    /// A peer as the choker sees it. What it says to hold counts, and at least what it was given: nobody is served for ever
+    /// for saying nothing.
+    fn standing(&self, link: LinkId, session: &Session, scales: &Scales, now: Moment) -> Standing {
+        let given_bytes = self.given_bytes(session);
+        let given = given_bytes.checked_div(scales.piece_bytes).and_then(|given| u32::try_from(given).ok());
+        let pieces = session.stock.known().map_or(0, |stock| stock.count()).max(given.unwrap_or(0));
+        let repaid_bytes = session.pipe.down.total_bytes().saturating_mul(REPAID);
+        let is_sated = match scales.worth {
+            Worth::Gave => given_bytes > scales.turn_bytes.saturating_add(repaid_bytes),
+            Worth::Lacks => given_bytes > scales.part_bytes,
+            Worth::Same => false,
+        };
+        let merit = match scales.worth {
+            Worth::Gave => i64::try_from(session.pipe.down.recent_bytes(now)).unwrap_or(i64::MAX),
+            Worth::Lacks if is_sated => {
+                -i64::from(u32::MAX) - i64::try_from(given_bytes / 4).unwrap_or(i64::MAX / 2)
+            }
+            Worth::Lacks => -i64::from(pieces),
+            Worth::Same => 0,
+        };
+        let ip = session.remote.address.ip();
+        let network = (Scope::of(ip) == Scope::Global).then(|| network(ip));
+        Standing { link, interested: session.it_wants, merit, given_bytes, pieces, is_sated, network }
     }
 
     fn worth(&self) -> Worth {
@@ -316,16 +359,12 @@ enum Worth {
     Same,
 }
 
-/// A peer as the choker sees it. What it says to hold counts, and at least what we gave it: nobody is served for ever for
-/// saying nothing.
-fn standing(link: LinkId, session: &Session, worth: Worth, piece_bytes: u64, now: Moment) -> Standing {
-    let given_bytes = session.up.total_bytes();
-    let given = given_bytes.checked_div(piece_bytes).and_then(|given| u32::try_from(given).ok());
-    let pieces = session.stock.known().map_or(0, |stock| stock.count()).max(given.unwrap_or(0));
-    let merit = match worth {
-        Worth::Gave => i64::try_from(session.pipe.down.recent_bytes(now)).unwrap_or(i64::MAX),
-        Worth::Lacks => -i64::from(pieces),
-        Worth::Same => 0,
-    };
-    Standing { link, interested: session.it_wants, merit, given_bytes, pieces }
+/// By what peers are measured.
+struct Scales {
+    worth: Worth,
+    piece_bytes: u64,
+    /// Of an optimistic turn.
+    turn_bytes: u64,
+    /// What a seed gives to one.
+    part_bytes: u64,
 }

@@ -1,6 +1,7 @@
 //! What one address, one liar or one crowd may take of a process, and what is left for the others.
 
 use super::*;
+use crate::swarm::LINKS_MAX;
 
 /// Peer number `n`, seen at `ip`, dials us and says it accepts connections at `port`.
 fn comes(stage: &mut Stage, n: u32, ip: [u8; 4], port: u16) -> (LinkId, Vec<Action>) {
@@ -18,6 +19,43 @@ fn dialled(actions: &[Action]) -> Vec<String> {
         _ => None,
     };
     actions.iter().filter_map(endpoint).collect()
+}
+
+#[test]
+fn one_public_address_has_a_quarter_of_the_links() {
+    let mut stage = Stage::leecher();
+    let places = u32::try_from(LINKS_MAX / 4).expect("a few");
+    for n in 0..=places {
+        let (link, out) = comes(&mut stage, n, [203, 0, 113, 1], 0);
+        assert_eq!(farewell(&out, link), (n == places).then_some(ErrorCode::Full), "{n}");
+    }
+    let (link, out) = comes(&mut stage, 1_000, [198, 51, 100, 1], 0);
+    assert_eq!(farewell(&out, link), None);
+}
+
+#[test]
+fn of_all_links_two_are_kept_for_those_whom_we_dial() {
+    let mut stage = Stage::leecher();
+    let places = u32::try_from(LINKS_MAX - 2).expect("a few");
+    for n in 0..=places {
+        let (link, out) = comes(&mut stage, n, [10, 0, 0, 1], 0);
+        assert_eq!(farewell(&out, link), (n == places).then_some(ErrorCode::Full), "{n}");
+    }
+    let endpoint: Endpoint = "tracker.example:7070".parse().expect("an endpoint");
+    let (link, _) = stage.connected([10, 0, 0, 2], Some(endpoint));
+    let out = stage.says(link, stage.register(200, 0));
+    assert_eq!(farewell(&out, link), None);
+}
+
+#[test]
+fn strangers_of_one_public_address_leave_room_for_others() {
+    let mut stage = Stage::leecher();
+    for n in 0..=STRANGERS_PER_HOST_MAX {
+        let (link, out) = stage.connected([203, 0, 113, 1], None);
+        assert_eq!(farewell(&out, link), (n == STRANGERS_PER_HOST_MAX).then_some(ErrorCode::Busy), "{n}");
+    }
+    let (link, out) = stage.connected([198, 51, 100, 1], None);
+    assert_eq!(farewell(&out, link), None);
 }
 
 #[test]

@@ -1,0 +1,127 @@
+//! How much one address has of a share: links at the same time, and what links that are gone were given. Knows no peers.
+//!
+//! Ids cost nothing and prove nothing, addresses cost something. On this machine and on a private network many honest
+//! peers may be seen at one address, so that only public ones are bound.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::scope::{Scope, host, network};
+
+/// Addresses whose departed links are remembered.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Links by address and by network, and what was given to links that are gone. Invariant: no count is 0.
+#[derive(Clone, Debug, Default)]
+pub struct Crowd {
+    hosts: BTreeMap<IpAddr, usize>,
+    networks: BTreeMap<IpAddr, usize>,
+    given: BTreeMap<IpAddr, u64>,
+}
+
+impl Crowd {
+    /// One link more from `ip`.
+    pub fn came(&mut self, ip: IpAddr) {
+        *self.hosts.entry(host(ip)).or_default() += 1;
+        *self.networks.entry(network(ip)).or_default() += 1;
+    }
+
+    /// One less.
+    pub fn went(&mut self, ip: IpAddr) {
+        take_one(&mut self.hosts, host(ip));
+        take_one(&mut self.networks, network(ip));
+    }
+
+    /// Whether one more link from `ip` would be more than a quarter of so many places for its address, or more than half
+    /// for its network.
+    pub fn is_full(&self, ip: IpAddr, places: usize) -> bool {
+        let count = |of: &BTreeMap<IpAddr, usize>, key: IpAddr| of.get(&key).copied().unwrap_or(0);
+        let is_bound = Scope::of(ip) == Scope::Global;
+        is_bound
+            && (count(&self.hosts, host(ip)) >= places / 4
+                || count(&self.networks, network(ip)) >= places / 2)
+    }
+
+    /// A link that is gone was given so much: it counts for who comes from its address later.
+    pub fn gave(&mut self, ip: IpAddr, bytes: u64) {
+        if bytes == 0 || Scope::of(ip) == Scope::Loopback {
+            return;
+        }
+        *self.given.entry(host(ip)).or_default() += bytes;
+        if self.given.len() > REMEMBERED_MAX {
+            self.given.pop_first();
+        }
+    }
+
+    /// The part that one of the links from `ip` has in what was given to those that are gone.
+    pub fn given(&self, ip: IpAddr) -> u64 {
+        let links = self.hosts.get(&host(ip)).copied().unwrap_or(0).max(1);
+        self.given.get(&host(ip)).map_or(0, |bytes| bytes / links as u64)
+    }
+
+    /// How many links there are by address; for checks.
+    pub fn hosts(&self) -> &BTreeMap<IpAddr, usize> {
+        &self.hosts
+    }
+}
+
+fn take_one(counts: &mut BTreeMap<IpAddr, usize>, key: IpAddr) {
+    if let Some(count) = counts.get_mut(&key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn a_public_address_has_a_quarter_of_the_places_and_its_network_half() {
+        let mut crowd = Crowd::default();
+        for last in 1..=2 {
+            (0..5).for_each(|_| crowd.came(ip(&format!("203.0.113.{last}"))));
+        }
+        assert!(crowd.is_full(ip("203.0.113.1"), 20));
+        assert!(crowd.is_full(ip("203.0.113.9"), 20), "ten of its network are half");
+        assert!(!crowd.is_full(ip("203.0.114.1"), 20));
+        crowd.went(ip("203.0.113.1"));
+        assert!(!crowd.is_full(ip("203.0.113.1"), 20));
+    }
+
+    #[test]
+    fn neighbours_on_one_machine_or_private_network_are_not_bound() {
+        let mut crowd = Crowd::default();
+        for near in ["127.0.0.1", "192.168.1.7", "fd00::7"] {
+            (0..99).for_each(|_| crowd.came(ip(near)));
+            assert!(!crowd.is_full(ip(near), 20));
+        }
+    }
+
+    #[test]
+    fn what_departed_links_were_given_is_shared_by_who_is_there() {
+        let mut crowd = Crowd::default();
+        crowd.gave(ip("203.0.113.1"), 900);
+        assert_eq!(crowd.given(ip("203.0.113.1")), 900);
+        (0..3).for_each(|_| crowd.came(ip("203.0.113.1")));
+        assert_eq!(crowd.given(ip("203.0.113.1")), 300);
+        assert_eq!(crowd.given(ip("203.0.113.2")), 0);
+        crowd.gave(ip("127.0.0.1"), 900);
+        assert_eq!(crowd.given(ip("127.0.0.1")), 0, "on one machine all are seen at one address");
+    }
+
+    #[test]
+    fn only_so_many_addresses_are_remembered() {
+        let mut crowd = Crowd::default();
+        (0..20_000_u32).for_each(|n| crowd.gave(IpAddr::V4(Ipv4Addr::from_bits(0x0b00_0000 + n)), 1));
+        assert_eq!(crowd.given.len(), REMEMBERED_MAX);
+    }
+}
