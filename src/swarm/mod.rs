@@ -16,6 +16,7 @@ mod picker;
 mod pipe;
 mod rate;
 mod session;
+mod stalling;
 mod stock;
 mod storing;
 mod suggesting;
@@ -33,8 +34,8 @@ use crate::seam::{Action, Ban, News, Payload};
 use crate::time::Moment;
 use crate::wire::{ErrorCode, Goal, Message};
 
-pub use meeting::Refusal;
 pub use crowd::Crowd;
+pub use meeting::Refusal;
 pub use rate::{Bucket, Purse};
 pub use session::{Remote, Violation};
 
@@ -45,6 +46,7 @@ use choker::Choker;
 use describing::Fetch;
 use picker::Picker;
 use session::Session;
+use stalling::Stall;
 use suggesting::Suggester;
 
 /// Links of a share that exchange blocks (`wire.md`).
@@ -133,9 +135,10 @@ pub struct Swarm {
     guest_count: usize,
     /// Whether the disk takes nothing.
     is_halted: bool,
+    crowd: Crowd,
     totals: Totals,
     began: Moment,
-    crowd: Crowd,
+    stall: Stall,
     inspection: Moment,
     gossip: Moment,
     chance: Chance,
@@ -181,10 +184,11 @@ impl Swarm {
             reasons: BTreeSet::new(),
             guest_count: 0,
             is_halted: false,
+            crowd: Crowd::default(),
             totals: Totals::default(),
             began: turn.now,
+            stall: Stall::new(turn.now),
             inspection: turn.now,
-            crowd: Crowd::default(),
             gossip: turn.now.after(GOSSIP),
             chance: beginning.chance,
         };
@@ -295,6 +299,7 @@ impl Swarm {
             self.fetch_metainfo(turn);
             self.chase_truth(turn);
             self.play_endgame(turn);
+            self.watch_progress(turn);
             self.dial(turn);
         }
         if turn.now >= self.gossip {
@@ -367,15 +372,15 @@ impl Swarm {
         assert_eq!(self.owing, those(|session| !session.owed.is_empty()));
         assert_eq!(self.givers, those(|session| !session.it_chokes));
         assert_eq!(self.guest_count, those(|session| session.is_guest).len());
+        let mut hosts = std::collections::BTreeMap::<_, usize>::new();
+        let addresses = self.sessions.values().map(|session| session.remote.address.ip());
+        addresses.for_each(|ip| *hosts.entry(crate::scope::host(ip)).or_default() += 1);
+        assert_eq!(*self.crowd.hosts(), hosts);
         let reasons = self.sessions.iter().filter_map(|(link, session)| Some((session.reason?, *link)));
         assert_eq!(self.reasons, reasons.collect());
         let Some(picker) = &self.picker else { return };
         picker.check();
         for piece in picker.held().iter().chain(picker.wanted().iter()) {
-        let mut hosts = std::collections::BTreeMap::<_, usize>::new();
-        let addresses = self.sessions.values().map(|session| session.remote.address.ip());
-        addresses.for_each(|ip| *hosts.entry(crate::scope::host(ip)).or_default() += 1);
-        assert_eq!(*self.crowd.hosts(), hosts);
             let stocks = self.sessions.values().filter_map(|session| session.stock.known());
             let holders = stocks.filter(|stock| stock.contains(piece)).count();
             assert_eq!(holders, usize::from(picker.holders(piece)), "{piece:?}");
