@@ -20,8 +20,9 @@
 //! `LISTA_PEERS` has at most 200 entries; an entry with `porta` 0 is read, and of use to nobody.
 //!
 //! **Without end** nothing may be done: all of a stock may change eight times in the life of a link, 300 parts of the
-//! metainfo are sent on one, both then a protocol error; of places to dial a peer is heard a thousand a minute. A request
-//! that comes within 2 s of our choke may have crossed it and is not counted.
+//! metainfo are sent on one; changes of interest, chokes and news of nothing new may come two hundred a second, and four
+//! thousand at once: all then a protocol error. Of places to dial a peer is heard a thousand a minute. A request that comes
+//! within 2 s of our choke may have crossed it and is not counted.
 //!
 //! **A payload nobody asked for** is read and dropped whatever its `tipo`, and over 300 of all kinds close the link.
 //!
@@ -29,9 +30,20 @@
 //! machine and its site. Of too many that have not sent their `REGISTRO` (32 from one address, or half of all), the oldest
 //! is closed without a word.
 //!
+//! **Of one public address** (64 bits of an IPv6 one) are at most a quarter of a share's links, those we dialled not
+//! counted, half of its network, and 64 places in a register; on loopback and in private ranges many honest peers may be
+//! seen at one, and nothing is bound. Who has nobody to repay serves those of one address together as one who comes back;
+//! two of a share's links are kept for whom we dial ourselves.
+//!
 //! **Whoever takes slowly** what is sent, less than 1 KiB/s over more than 60 s, is left.
 //!
-//! **Loopback addresses** are believed only of peers seen from loopback.
+//! **Hearsay.** A port below 1024 is not dialled because somebody says so, nor more than eight of one public address.
+//! Loopback addresses are believed only of peers seen from loopback, private ones only of those seen from a private range,
+//! and of whom the person named.
+//!
+//! **A ban** covers the stated port only where nobody else is linked who accepts connections there.
+//!
+//! **The metainfo** comes at 1 KiB/s on average, after twenty seconds, or another is asked for it.
 //!
 //! **The first byte** may also be one of the blanks that JSON allows before `{`.
 
