@@ -7,9 +7,10 @@ mod pace;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use minibit::content::PieceSet;
-use minibit::ids::{LinkId, PeerId, ShareId};
+use minibit::ids::{Endpoint, LinkId, PeerId, ShareId};
 use minibit::seam::{Action, Event, News, Payload};
 use minibit::time::Moment;
 use minibit::wire::{ErrorCode, Message, NackReason};
@@ -46,6 +47,7 @@ impl Stock {
 #[derive(Debug, Default)]
 pub struct Book {
     is_hostile: bool,
+    is_script: bool,
     ids: Vec<PeerId>,
     pace: Pace,
     stocks: BTreeMap<ShareId, Stock>,
@@ -76,6 +78,10 @@ pub struct Book {
     pub written_blocks: u64,
     /// NACKs received, by reason.
     pub nacks: u64,
+    /// Whom it dialled, and when.
+    pub dials: Vec<(Micros, Endpoint)>,
+    /// What it told the person of trouble, and when.
+    pub troubles: Vec<(Micros, String)>,
 }
 
 /// The books of all machines.
@@ -83,8 +89,11 @@ pub struct Book {
 pub struct Checker {
     books: Vec<Book>,
     hostile_ids: BTreeSet<PeerId>,
+    honest_ids: BTreeSet<PeerId>,
     /// Who sent something false, hostile or not: a line or a disk may have changed it.
     false_ids: BTreeSet<PeerId>,
+    /// Where nobody honest is.
+    hostile_hosts: BTreeSet<IpAddr>,
     /// Whether the goal is `last-peer`: tit for tat's slots do not bind.
     pub is_last_peer: bool,
 }
@@ -113,7 +122,20 @@ impl Checker {
         book.links.clear();
         if book.is_hostile {
             self.hostile_ids.insert(id);
+        } else {
+            self.honest_ids.insert(id);
         }
+    }
+
+    /// A machine is a script: it is bound to nothing, may take any id, and nobody else is at this address.
+    pub fn is_script(&mut self, machine: usize, host: IpAddr) {
+        self.books[machine].is_script = true;
+        self.is_hostile_host(host);
+    }
+
+    /// Nobody honest is at this address.
+    pub fn is_hostile_host(&mut self, host: IpAddr) {
+        self.hostile_hosts.insert(host);
     }
 
     /// A share begins, or was prepared, with this.
@@ -124,7 +146,8 @@ impl Checker {
 
     /// A connection stands with `peer`.
     pub fn connected(&mut self, machine: usize, link: LinkId, peer: usize) {
-        self.books[machine].links.insert(link, LinkBook::new(peer));
+        let is_script = self.books[peer].is_script;
+        self.books[machine].links.insert(link, LinkBook::new(peer, is_script));
     }
 
     /// What that life of a machine sent was not so when it arrived.
@@ -253,12 +276,20 @@ impl Checker {
                 );
                 self.books[machine].written_blocks += 1;
             }
-            Action::Tell(News::Banned { id, reason, .. }) => {
-                let is_hostile = self.hostile_ids.contains(id) || self.false_ids.contains(id);
+            Action::Tell(News::Banned { id, reason, address, .. }) => {
+                let is_known = self.hostile_ids.contains(id) && !self.honest_ids.contains(id);
+                let is_hostile =
+                    is_known || self.false_ids.contains(id) || self.hostile_hosts.contains(&address.ip());
                 assert!(is_hostile, "machine {machine} bans {id}, an honest peer, because it {reason}");
                 self.books[machine].banned.insert(*id);
             }
-            Action::Dial { share, endpoint } => self.books[machine].pace.dial(machine, *share, endpoint),
+            Action::Tell(News::Trouble { text, .. }) => {
+                self.books[machine].troubles.push((now, text.clone()));
+            }
+            Action::Dial { share, endpoint } => {
+                self.books[machine].pace.dial(machine, *share, endpoint);
+                self.books[machine].dials.push((now, endpoint.clone()));
+            }
             Action::Prepare { .. } | Action::Keep { .. } | Action::Remember { .. } | Action::Tell(_) => {}
         }
     }
@@ -298,7 +329,11 @@ impl Checker {
         for (number, link) in book.links.iter().filter(|(_, link)| !link.is_closing()) {
             assert_ne!(link.peer, machine, "machine {machine} keeps {number:?} to itself");
             let pair = (link.peer, link.share);
-            assert!(met.insert(pair), "machine {machine} keeps two links with machine {}", link.peer);
+            assert!(
+                link.is_script || met.insert(pair),
+                "machine {machine} keeps two links with machine {}",
+                link.peer
+            );
             link.assert_quiet(machine);
         }
     }
@@ -307,6 +342,12 @@ impl Checker {
     pub fn linked(&self, machine: usize) -> BTreeSet<usize> {
         let open = self.books[machine].links.values().filter(|link| !link.is_closing());
         open.map(|link| link.peer).collect()
+    }
+
+    /// Whom a machine serves: at the other end of each link that it unchokes.
+    pub fn served(&self, machine: usize) -> Vec<usize> {
+        let links = self.books[machine].links.values();
+        links.filter(|link| link.is_unchoking()).map(|link| link.peer).collect()
     }
 
     fn holds(&self, machine: usize, share: ShareId, piece: u32) -> bool {

@@ -12,6 +12,7 @@ use minibit::wire::{Goal, Role};
 
 use crate::clock::Clock;
 use crate::disk::Disk;
+use crate::hostile::Script;
 use crate::queue::{Micros, Tip};
 
 /// What a machine begins a share with.
@@ -128,6 +129,8 @@ pub struct Machine {
     pub life: u32,
     /// Its core, while it lives.
     pub node: Option<Node>,
+    /// What it is instead of a core.
+    pub script: Option<Box<dyn Script>>,
     /// Its clock in this life.
     pub clock: Clock,
     /// While it stands still.
@@ -159,6 +162,7 @@ impl Machine {
             address,
             life: 0,
             node: None,
+            script: None,
             clock: Clock::default(),
             pause: None,
             disk: Disk::empty(),
@@ -221,6 +225,11 @@ impl Machine {
 
     /// Whether a dial would be answered by a connection.
     pub fn is_reachable(&self) -> bool {
-        self.node.is_some() && self.spec.listens && !self.is_refusing
+        (self.node.is_some() || self.script.is_some()) && self.spec.listens && !self.is_refusing
+    }
+
+    /// Whether it is the one that answers at `endpoint`.
+    pub fn answers(&self, endpoint: &Endpoint) -> bool {
+        self.endpoint() == *endpoint || self.script.as_ref().is_some_and(|script| script.answers(endpoint))
     }
 }

@@ -6,6 +6,7 @@ mod checker;
 mod clock;
 mod disk;
 mod faults;
+mod hostile;
 mod machine;
 mod mix;
 mod network;

@@ -6,10 +6,11 @@ mod mend;
 mod pause;
 mod perform;
 mod report;
+mod scripts;
 mod storage;
 mod trouble;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use minibit::chance::Chance;
 use minibit::ids::{Digest, Endpoint, LinkId, ShareId};
@@ -55,6 +56,8 @@ pub struct World {
     pub chance: Chance,
     /// All machines on one address, told apart by port.
     pub is_loopback: bool,
+    /// Every machine on a public address, in a network of its own.
+    pub is_public: bool,
     happenings: u64,
 }
 
@@ -83,6 +86,7 @@ impl World {
             tally: Tally::default(),
             chance: Chance::new(seed),
             is_loopback: false,
+            is_public: false,
             happenings: 0,
         }
     }
@@ -113,6 +117,9 @@ impl World {
     /// Tells a core of an event, in the life it was meant for.
     pub fn tell(&mut self, seat: Seat, event: Event) {
         let machine = seat.machine;
+        if self.machines[machine].script.is_some() {
+            return self.befall(seat, &event);
+        }
         if self.machines[machine].life != seat.life || self.machines[machine].node.is_none() {
             return;
         }
@@ -166,6 +173,9 @@ impl World {
             return;
         }
         machine.wake = None;
+        if machine.script.is_some() {
+            return self.tell(seat, Event::DeadlineReached);
+        }
         if machine.pause.is_some() {
             return;
         }
@@ -199,9 +209,12 @@ impl World {
         }
     }
 
-    /// Whoever sends what is not so may be banned for it, and nobody else.
+    /// Whoever sends what is not so may be banned for it, and nobody else but scripts.
     fn note_falsehood(&mut self, from: Tip, link: LinkId, message: &Message, payload: &Payload) {
         let (reader, sender) = (self.network.who(from.across()).0, self.network.who(from).0);
+        if self.is_scripted(from) {
+            return;
+        }
         let share = self.checker.share_of(reader.machine, link);
         let truth = share.and_then(|share| self.truths.iter().find(|truth| truth.share() == share));
         if truth.is_some_and(|truth| !truth.agrees(message, payload)) {
@@ -218,15 +231,21 @@ impl World {
                 self.note_falsehood(tip.across(), link, &message, &frame.payload);
                 self.tell(seat, Event::Received { link, message, payload: frame.payload });
             }
+            Ok(None) if self.is_scripted(tip.across()) => {}
+            Err(error) if self.is_scripted(tip.across()) => self.tell(seat, Event::Violated { link, error }),
             other => panic!("our own line {:?} reads as {other:?}", String::from_utf8_lossy(line)),
         }
+    }
+
+    fn is_scripted(&self, tip: Tip) -> bool {
+        self.machines[self.network.who(tip).0.machine].script.is_some()
     }
 
     fn knock(&mut self, seat: Seat, share: ShareId, endpoint: Endpoint) {
         if self.machines[seat.machine].life != seat.life || self.machines[seat.machine].node.is_none() {
             return;
         }
-        let target = self.machines.iter().position(|machine| machine.endpoint() == endpoint);
+        let target = self.machines.iter().position(|machine| machine.answers(&endpoint));
         let Some(to) = target.filter(|&to| self.machines[to].is_reachable()) else {
             let is_silent = target.is_none_or(|to| self.machines[to].is_silent);
             if !is_silent {
@@ -240,12 +259,19 @@ impl World {
             let failed = Event::DialFailed { share, endpoint };
             return self.queue.after(DIAL_PATIENCE, Happening::Core(seat, failed));
         }
+        let from = self.machines[seat.machine].address.ip();
+        self.stand(seat, to, from, (share, endpoint));
+    }
+
+    /// A connection comes to stand, of one who is seen from that address.
+    fn stand(&mut self, seat: Seat, to: usize, from: IpAddr, dialled: (ShareId, Endpoint)) {
         let there = Seat { machine: to, life: self.machines[to].life };
         let (from_link, to_link) = (self.machines[seat.machine].new_link(), self.machines[to].new_link());
         let port = 40_000 + u16::try_from(from_link.0 % 20_000).expect("below 20,000");
-        let observed = SocketAddr::new(self.machines[seat.machine].address.ip(), port);
-        let ends = [(seat, from_link, observed), (there, to_link, self.machines[to].address)];
-        let tip = self.network.connect(&mut self.queue, ends, (share, endpoint));
+        let observed = SocketAddr::new(from, port);
+        let ip: IpAddr = dialled.1.host.parse().expect("machines are dialled by address");
+        let ends = [(seat, from_link, observed), (there, to_link, SocketAddr::new(ip, dialled.1.port))];
+        let tip = self.network.connect(&mut self.queue, ends, dialled);
         self.machines[seat.machine].links.insert(from_link, tip);
         self.machines[to].links.insert(to_link, tip.across());
         self.checker.connected(seat.machine, from_link, to);

@@ -18,7 +18,11 @@ impl World {
     pub fn join(&mut self, spec: Spec) -> usize {
         let number = self.machines.len();
         let low = u8::try_from(number + 1).expect("at most 254 machines");
-        let ip = if self.is_loopback { Ipv4Addr::LOCALHOST } else { Ipv4Addr::new(10, 0, 0, low) };
+        let ip = match (self.is_loopback, self.is_public) {
+            (true, _) => Ipv4Addr::LOCALHOST,
+            (_, true) => Ipv4Addr::new(80, low, 7, 1),
+            _ => Ipv4Addr::new(10, 0, 0, low),
+        };
         let address = SocketAddr::new(IpAddr::V4(ip), 7000 + u16::from(low));
         self.network.join(spec.up_rate, spec.down_rate, spec.distance);
         self.checker.join(spec.lies.is_some(), spec.limit_up);
