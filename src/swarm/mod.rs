@@ -34,7 +34,7 @@ use crate::seam::{Action, Ban, News, Payload};
 use crate::time::Moment;
 use crate::wire::{ErrorCode, Goal, Message};
 
-pub use crowd::Crowd;
+use crowd::Crowd;
 pub use meeting::Refusal;
 pub use rate::{Bucket, Purse};
 pub use session::{Remote, Violation};
