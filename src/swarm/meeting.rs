@@ -204,11 +204,21 @@ impl Swarm {
                 self.book.gave(&endpoint);
             }
             self.book.unlinked(&endpoint, session.remote.id, turn.now, &mut self.chance);
+            self.leave_place(&endpoint);
         }
         turn.out.push(self.news(&session.remote, "gone"));
         self.fetch_metainfo(turn);
         self.review_for(link, false, turn);
         self.ask_everyone(turn);
+    }
+
+    /// A place where the one who is gone accepted connections is now another's that says the same, if any: of one that came back
+    /// as somebody new before its old link was found dead.
+    fn leave_place(&mut self, endpoint: &Endpoint) {
+        let is_there = |session: &&Session| listening_at(&session.remote).as_ref() == Some(endpoint);
+        if let Some(heir) = self.sessions.values().find(is_there) {
+            self.book.says_to_listen(endpoint, heir.remote.id);
+        }
     }
 
     /// Ends a link of our own accord.

@@ -168,6 +168,20 @@ fn a_liar_that_claims_the_port_of_another_does_not_take_its_place_with_it() {
 }
 
 #[test]
+fn who_came_back_as_somebody_new_before_its_old_link_was_gone_is_not_dialled_again() {
+    let mut stage = Stage::leecher();
+    let (old, _) = comes(&mut stage, 7, [10, 0, 0, 9], 6000);
+    let (new, _) = comes(&mut stage, 8, [10, 0, 0, 9], 6000);
+    stage.happens(Event::Closed { link: old });
+    for _ in 0..100 {
+        stage.says(new, Message::Heartbeat);
+        assert!(dialled(&stage.pass(Duration::from_secs(5))).is_empty());
+    }
+    stage.happens(Event::Closed { link: new });
+    assert_eq!(dialled(&stage.pass(Duration::from_secs(5))), ["10.0.0.9:6000"]);
+}
+
+#[test]
 fn who_copies_our_id_does_not_keep_us_from_its_neighbours() {
     let mut stage = Stage::leecher();
     stage.pass(Duration::from_secs(1));
