@@ -83,6 +83,8 @@ pub struct Choker {
     round_ends: Moment,
     /// When to see whether the lucky one was given enough.
     look: Moment,
+    /// Whether somebody served is sated: it gives way to who is not.
+    serves_sated: bool,
 }
 
 /// What a review changed; first choke, then unchoke, so that there is never one too many.
@@ -109,6 +111,7 @@ impl Choker {
         chance.shuffle(&mut interested);
         interested.sort_by_key(|standing| std::cmp::Reverse((standing.merit, !standing.is_sated)));
         self.drop_the_absent(&interested);
+        self.drop_the_sated(&interested);
         if now >= self.round_ends {
             self.deserving.clear();
             self.round = (self.round * 2).clamp(ROUND_FIRST, ROUND);
@@ -120,6 +123,8 @@ impl Choker {
         }
         self.fill(&interested, terms.deserving_max);
         self.draw(now, &interested, &before, chance);
+        let mut served = interested.iter().filter(|standing| self.deserving.contains(&standing.link));
+        self.serves_sated = served.any(|standing| standing.is_sated);
         let after = self.unchoked();
         Changes {
             choke: before.difference(&after).copied().collect(),
@@ -130,7 +135,7 @@ impl Choker {
     /// Whether a review could change anything, now that this peer, known or not, is interested or is no more (or gone).
     pub fn minds(&self, link: LinkId, interested: bool, now: Moment, deserving_max: usize) -> bool {
         let is_served = self.deserving.contains(&link) || self.lucky.is_some_and(|lucky| lucky.link == link);
-        let is_free = self.deserving.len() < deserving_max || self.lucky.is_none();
+        let is_free = self.deserving.len() < deserving_max || self.lucky.is_none() || self.serves_sated;
         now >= self.deadline() || if interested { is_free } else { is_served }
     }
 
@@ -155,16 +160,44 @@ impl Choker {
         self.lucky = self.lucky.filter(|lucky| present.contains(&lucky.link));
     }
 
+    /// As many of those who were given their part as others wait for their places: a place that is free for a moment is filled
+    /// at once, and whoever always wants something would have them all before the round is over.
+    fn drop_the_sated(&mut self, by_merit: &[Standing]) {
+        let is_waiting =
+            |standing: &&Standing| !standing.is_sated && !self.deserving.contains(&standing.link);
+        let waiting = by_merit.iter().filter(is_waiting).count();
+        let sated = by_merit.iter().rev().filter(|standing| standing.is_sated);
+        let dropped: Vec<LinkId> =
+            sated.map(|standing| standing.link).filter(|link| self.deserving.contains(link)).collect();
+        for link in dropped.iter().take(waiting) {
+            self.deserving.remove(link);
+        }
+    }
+
+    /// Places go to the networks in turn, one to each, so that many identities of one have no more of them than one; who gave
+    /// us something comes in the first turn until its network has its part. Beyond its part a network has none where enough
+    /// others are served.
     fn fill(&mut self, by_merit: &[Standing], deserving_max: usize) {
         let network_max = (deserving_max / NETWORK_PART).max(1);
+        let enough = UNCHOKED_MAX.max(deserving_max / 2).min(deserving_max);
         let mut counts = self.networks(by_merit);
+        let mut turn = |standing: &Standing| {
+            let before = standing.network.map_or(0, |network| {
+                let count = counts.entry(network).or_default();
+                std::mem::replace(count, *count + 1)
+            });
+            if standing.merit > 0 { before / network_max } else { before }
+        };
         let waiting = by_merit.iter().filter(|standing| !self.deserving.contains(&standing.link));
-        let (few, many): (Vec<&Standing>, Vec<&Standing>) =
-            waiting.partition(|standing| is_within(standing, network_max, &mut counts));
-        let free = deserving_max.saturating_sub(self.deserving.len());
-        for standing in few.into_iter().chain(many).take(free) {
-            self.deserving.insert(standing.link);
-            self.lucky = self.lucky.filter(|lucky| lucky.link != standing.link);
+        let mut waiting: Vec<(usize, LinkId)> =
+            waiting.map(|standing| (turn(standing), standing.link)).collect();
+        waiting.sort_by_key(|(turn, _)| *turn);
+        for (turn, link) in waiting {
+            if self.deserving.len() >= if turn < network_max { deserving_max } else { enough } {
+                return;
+            }
+            self.deserving.insert(link);
+            self.lucky = self.lucky.filter(|lucky| lucky.link != link);
         }
     }
 

@@ -5,18 +5,36 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::scope::{Scope, host, network};
+use crate::time::Moment;
 
 /// Addresses whose departed links are remembered.
 const REMEMBERED_MAX: usize = 10_000;
+/// What they were given counts half after such a time: who left with all it wanted is no burden to its neighbours for long.
+const HALF_LIFE: Duration = Duration::from_secs(60);
 
 /// Links by address and by network, and what was given to links that are gone. Invariant: no count is 0.
 #[derive(Clone, Debug, Default)]
 pub struct Crowd {
     hosts: BTreeMap<IpAddr, usize>,
     networks: BTreeMap<IpAddr, usize>,
-    given: BTreeMap<IpAddr, u64>,
+    given: BTreeMap<IpAddr, Given>,
+}
+
+/// Bytes, as they counted at that moment.
+#[derive(Clone, Copy, Debug)]
+struct Given {
+    bytes: u64,
+    at: Moment,
+}
+
+impl Given {
+    fn left(self, now: Moment) -> u64 {
+        let halvings = now.since(self.at).as_secs() / HALF_LIFE.as_secs();
+        self.bytes.checked_shr(u32::try_from(halvings).unwrap_or(u32::MAX)).unwrap_or(0)
+    }
 }
 
 impl Crowd {
@@ -43,20 +61,20 @@ impl Crowd {
     }
 
     /// A link that is gone was given so much: it counts for who comes from its address later.
-    pub fn gave(&mut self, ip: IpAddr, bytes: u64) {
+    pub fn gave(&mut self, ip: IpAddr, bytes: u64, now: Moment) {
         if bytes == 0 || Scope::of(ip) == Scope::Loopback {
             return;
         }
-        *self.given.entry(host(ip)).or_default() += bytes;
+        let before = self.given(ip, now);
+        self.given.insert(host(ip), Given { bytes: before.saturating_add(bytes), at: now });
         if self.given.len() > REMEMBERED_MAX {
             self.given.pop_first();
         }
     }
 
-    /// The part that one of the links from `ip` has in what was given to those that are gone.
-    pub fn given(&self, ip: IpAddr) -> u64 {
-        let links = self.hosts.get(&host(ip)).copied().unwrap_or(0).max(1);
-        self.given.get(&host(ip)).map_or(0, |bytes| bytes / links as u64)
+    /// What links from `ip` that are gone were given, the older the less.
+    pub fn given(&self, ip: IpAddr, now: Moment) -> u64 {
+        self.given.get(&host(ip)).map_or(0, |given| given.left(now))
     }
 
     /// How many links there are by address; for checks.
@@ -107,21 +125,23 @@ mod tests {
     }
 
     #[test]
-    fn what_departed_links_were_given_is_shared_by_who_is_there() {
-        let mut crowd = Crowd::default();
-        crowd.gave(ip("203.0.113.1"), 900);
-        assert_eq!(crowd.given(ip("203.0.113.1")), 900);
-        (0..3).for_each(|_| crowd.came(ip("203.0.113.1")));
-        assert_eq!(crowd.given(ip("203.0.113.1")), 300);
-        assert_eq!(crowd.given(ip("203.0.113.2")), 0);
-        crowd.gave(ip("127.0.0.1"), 900);
-        assert_eq!(crowd.given(ip("127.0.0.1")), 0, "on one machine all are seen at one address");
+    fn what_departed_links_were_given_counts_half_after_a_minute() {
+        let (mut crowd, now) = (Crowd::default(), Moment::START);
+        crowd.gave(ip("203.0.113.1"), 500, now);
+        crowd.gave(ip("203.0.113.1"), 400, now);
+        assert_eq!(crowd.given(ip("203.0.113.1"), now), 900);
+        assert_eq!(crowd.given(ip("203.0.113.1"), now.after(HALF_LIFE)), 450);
+        assert_eq!(crowd.given(ip("203.0.113.1"), now.after(HALF_LIFE * 1_000)), 0);
+        assert_eq!(crowd.given(ip("203.0.113.2"), now), 0);
+        crowd.gave(ip("127.0.0.1"), 900, now);
+        assert_eq!(crowd.given(ip("127.0.0.1"), now), 0, "on one machine all are seen at one address");
     }
 
     #[test]
     fn only_so_many_addresses_are_remembered() {
         let mut crowd = Crowd::default();
-        (0..20_000_u32).for_each(|n| crowd.gave(IpAddr::V4(Ipv4Addr::from_bits(0x0b00_0000 + n)), 1));
+        let far = |n: u32| IpAddr::V4(Ipv4Addr::from_bits(0x0b00_0000 + n));
+        (0..20_000).for_each(|n| crowd.gave(far(n), 1, Moment::START));
         assert_eq!(crowd.given.len(), REMEMBERED_MAX);
     }
 }

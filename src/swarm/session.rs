@@ -3,11 +3,12 @@
 //! Knows no other peer. What it owes us is in its pipe. Counts what the wire allows and says when it is too much.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::content::{Block, LEAF_BYTES, OutOfShare, PieceIndex};
 use crate::ids::{Endpoint, PeerId};
+use crate::scope::{Scope, network};
 use crate::time::Moment;
 
 use super::pipe::Pipe;
@@ -90,6 +91,8 @@ pub struct Remote {
 pub struct Session {
     /// Who.
     pub remote: Remote,
+    /// The network that it is seen from, if a public one: neighbours elsewhere are told apart by nothing.
+    pub network: Option<IpAddr>,
     /// Only on the register's account: no blocks in either direction.
     pub is_guest: bool,
     /// When it was last heard.
@@ -144,8 +147,10 @@ pub struct Session {
 impl Session {
     /// A peer that just was linked; both sides begin choked and not interested.
     pub fn new(remote: Remote, is_guest: bool, now: Moment) -> Session {
+        let ip = remote.address.ip();
         Session {
             remote,
+            network: (Scope::of(ip) == Scope::Global).then(|| network(ip)),
             is_guest,
             heard: now,
             said: now,

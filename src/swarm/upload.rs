@@ -4,7 +4,6 @@ use std::ops::Bound;
 
 use crate::content::Block;
 use crate::ids::LinkId;
-use crate::scope::{Scope, network};
 use crate::seam::Action;
 use crate::time::Moment;
 use crate::wire::{Goal, Message, NackReason};
@@ -52,7 +51,7 @@ impl Swarm {
     pub(super) fn review(&mut self, turn: &mut Turn<'_>) {
         // One to trade with, and one for what crosses on the way.
         let terms = Terms { deserving_max: self.deserving_max(), turn_bytes: 2 * self.piece_bytes() };
-        let scales = self.scales(terms.turn_bytes);
+        let scales = self.scales(terms.turn_bytes, turn.now);
         let partners = self.sessions.iter().filter(|(_, session)| !session.is_guest);
         let standings: Vec<Standing> =
             partners.map(|(link, session)| self.standing(*link, session, &scales, turn.now)).collect();
@@ -62,30 +61,40 @@ impl Swarm {
     }
 
     /// By what everyone is measured at present.
-    fn scales(&self, turn_bytes: u64) -> Scales {
-        let wants = |session: &&Session| !session.is_guest && session.it_wants;
-        let given: Vec<u64> =
-            self.sessions.values().filter(wants).map(|session| self.given_bytes(session)).collect();
-        let mean = given.iter().sum::<u64>().checked_div(given.len() as u64).unwrap_or(0);
-        let part_bytes = mean + mean / PART_OVER_MEAN + turn_bytes;
-        Scales { worth: self.worth(), piece_bytes: self.piece_bytes(), turn_bytes, part_bytes }
+    fn scales(&self, turn_bytes: u64, now: Moment) -> Scales {
+        let worth = self.worth();
+        let part_bytes = if worth == Worth::Lacks { self.part_bytes(now) + turn_bytes } else { 0 };
+        let traded = worth == Worth::Lacks
+            && self.sessions.values().any(|session| session.pipe.down.total_bytes() > 0);
+        Scales { worth, piece_bytes: self.piece_bytes(), turn_bytes, part_bytes, traded }
     }
 
-    /// What a peer was given, with its part of what others from its address were before.
-    fn given_bytes(&self, session: &Session) -> u64 {
-        session.up.total_bytes() + self.crowd.given(session.remote.address.ip())
+    /// What is the part of one of those who want something: the mean, and somewhat more.
+    fn part_bytes(&self, now: Moment) -> u64 {
+        let those = self.sessions.values().filter(|session| !session.is_guest && session.it_wants);
+        let (count, sum) = those.fold((0, 0_u64), |(count, sum), session| {
+            (count + 1, sum.saturating_add(self.given_bytes(session, now)))
+        });
+        let mean = sum.checked_div(count).unwrap_or(0);
+        mean + mean / PART_OVER_MEAN
+    }
+
+    /// What a peer was given, with what others from its address were before.
+    fn given_bytes(&self, session: &Session, now: Moment) -> u64 {
+        session.up.total_bytes().saturating_add(self.crowd.given(session.remote.address.ip(), now))
     }
 
     /// A peer as the choker sees it. What it says to hold counts, and at least what it was given: nobody is served for ever
     /// for saying nothing.
     fn standing(&self, link: LinkId, session: &Session, scales: &Scales, now: Moment) -> Standing {
-        let given_bytes = self.given_bytes(session);
+        let given_bytes = self.given_bytes(session, now);
         let given = given_bytes.checked_div(scales.piece_bytes).and_then(|given| u32::try_from(given).ok());
         let pieces = session.stock.known().map_or(0, |stock| stock.count()).max(given.unwrap_or(0));
         let repaid_bytes = session.pipe.down.total_bytes().saturating_mul(REPAID);
+        let is_unpaid = given_bytes > scales.turn_bytes.saturating_add(repaid_bytes);
         let is_sated = match scales.worth {
-            Worth::Gave => given_bytes > scales.turn_bytes.saturating_add(repaid_bytes),
-            Worth::Lacks => given_bytes > scales.part_bytes,
+            Worth::Gave => is_unpaid,
+            Worth::Lacks => given_bytes > scales.part_bytes || (scales.traded && is_unpaid),
             Worth::Same => false,
         };
         let merit = match scales.worth {
@@ -96,9 +105,8 @@ impl Swarm {
             Worth::Lacks => -i64::from(pieces),
             Worth::Same => 0,
         };
-        let ip = session.remote.address.ip();
-        let network = (Scope::of(ip) == Scope::Global).then(|| network(ip));
-        Standing { link, interested: session.it_wants, merit, given_bytes, pieces, is_sated, network }
+        let (interested, network) = (session.it_wants, session.network);
+        Standing { link, interested, merit, given_bytes, pieces, is_sated, network }
     }
 
     fn worth(&self) -> Worth {
@@ -367,4 +375,6 @@ struct Scales {
     turn_bytes: u64,
     /// What a seed gives to one.
     part_bytes: u64,
+    /// It had something of others itself: it remembers who gave.
+    traded: bool,
 }

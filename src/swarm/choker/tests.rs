@@ -156,6 +156,34 @@ fn one_network_has_a_quarter_of_the_places_unless_nobody_else_wants_them() {
 }
 
 #[test]
+fn many_of_one_network_that_give_nothing_have_one_place_where_others_wait() {
+    let mut village = Village::of(&[0; 12]);
+    village.standings[..9].iter_mut().for_each(|standing| standing.network = seen_from(1));
+    let terms = Terms { deserving_max: 8, ..TERMS };
+    for _ in 0..5 {
+        village.choker.review(village.now, &village.standings, terms, &mut village.chance);
+        village.now = village.now.after(ROUND);
+        let served = village.deserving();
+        assert!([9, 10, 11].iter().all(|other| served.contains(other)), "{served:?}");
+        village.standings[..9].iter_mut().for_each(|standing| standing.link.0 += 100);
+    }
+}
+
+#[test]
+fn who_was_given_its_part_leaves_its_place_at_once_to_who_was_not() {
+    let mut village = Village::of(&[50, 40, 0, 0, 0]);
+    village.standings[2..4].iter_mut().for_each(|standing| standing.is_sated = true);
+    village.standings[4].interested = false;
+    village.pass(Duration::ZERO);
+    assert_eq!(village.deserving(), [0, 1, 2, 3]);
+    village.standings[4].interested = true;
+    assert!(village.choker.minds(LinkId(4), true, village.now, UNCHOKED_MAX));
+    village.pass(Duration::from_millis(1));
+    let served = village.deserving();
+    assert_eq!((served.len(), &served[..2], served[3]), (4, &[0, 1][..], 4));
+}
+
+#[test]
 fn however_many_a_network_sends_two_stand_for_it_in_the_draw() {
     let mut wins = 0;
     for seed in 0..2_000 {

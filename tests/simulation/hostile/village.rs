@@ -21,6 +21,11 @@ pub fn seeds(few: u64) -> std::ops::Range<u64> {
     }
 }
 
+/// Whether more is asked for than what each run of the tests plays.
+pub fn is_long() -> bool {
+    std::env::var("MINIBIT_HOSTILE_SEEDS").is_ok()
+}
+
 /// Machine 0 is a tracker on a public address that seeds a share of this many bytes.
 pub fn seeded(seed: u64, bytes: u64, piece_bytes: u32, up_rate: u64) -> World {
     let mut world = World::with_share(seed, piece_bytes, &[bytes]);
