@@ -75,9 +75,9 @@ fn messages(flood: Flood, hand: &mut Hand<'_>, n: u64) -> (Message, Payload) {
         }
         Flood::RequestsPastTheEnd => Message::Request { piece: pieces, start, length },
         Flood::RequestsOfNothing => Message::Request { piece, start, length: 0 },
-        Flood::Interest if n % 2 == 0 => Message::NotInterested,
+        Flood::Interest if n.is_multiple_of(2) => Message::NotInterested,
         Flood::Interest => Message::Interested,
-        Flood::Chokes if n % 2 == 0 => Message::Unchoke,
+        Flood::Chokes if n.is_multiple_of(2) => Message::Unchoke,
         Flood::Chokes => Message::Choke,
         Flood::NewsOfOnePiece => Message::Stock { all: None, more: Some(vec![[0, 0]]) },
         Flood::NewsPastTheEnd => Message::Stock { all: None, more: Some(vec![[pieces, pieces]]) },
