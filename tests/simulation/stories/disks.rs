@@ -4,7 +4,7 @@ use super::{MIB, PIECE_BYTES, finish, join_many, settle};
 use crate::faults::{DiskFault, Fault};
 use crate::machine::Spec;
 use crate::queue::{MINUTE, SECOND};
-use crate::tally::Kind;
+use crate::tally::{Kind, Tally};
 use crate::world::World;
 
 fn swarm(seed: u64, peers: usize) -> (World, Vec<usize>) {
@@ -47,7 +47,7 @@ fn a_download_goes_on_when_a_full_disk_has_room_again() {
     harm(&mut world, 1, DiskFault::Full(true));
     finish(&mut world, &machines[1..], MINUTE);
     world.pass(MINUTE);
-    assert!(!world.checker.is_complete(1));
+    assert!(!world.checker.is_complete(1) && world.tally().of(Kind::FullDisk) > 0);
     harm(&mut world, 1, DiskFault::Full(false));
     finish(&mut world, &machines, MINUTE);
     let (asked, bytes) = (world.checker.book(1).asked_bytes, world.truths[0].bytes());
@@ -57,7 +57,9 @@ fn a_download_goes_on_when_a_full_disk_has_room_again() {
 
 #[test]
 fn a_disk_that_takes_a_second_for_each_write_or_stalls_for_a_minute_costs_no_link() {
-    for fault in [DiskFault::Slow(SECOND), DiskFault::Stall(MINUTE)] {
+    for (fault, kind) in
+        [(DiskFault::Slow(SECOND), Kind::SlowWrite), (DiskFault::Stall(MINUTE), Kind::StalledWrite)]
+    {
         let (mut world, machines) = swarm(303, 3);
         world.pass(2 * SECOND);
         let links = world.checker.linked(1);
@@ -65,6 +67,7 @@ fn a_disk_that_takes_a_second_for_each_write_or_stalls_for_a_minute_costs_no_lin
         world.pass(50 * SECOND);
         assert_eq!(world.checker.linked(1), links, "{fault:?}");
         finish(&mut world, &machines, 3 * MINUTE);
+        assert!(world.tally().of(kind) > 0);
         assert!((0..4).all(|machine| world.checker.book(machine).banned.is_empty()));
         settle(&mut world);
     }
@@ -114,7 +117,11 @@ fn what_rotted_or_was_never_written_is_not_served_once_a_read_finds_it() {
 fn what_rotted_unseen_is_never_kept_by_who_gets_it() {
     for fault in [DiskFault::Rot, DiskFault::LoseWrite, DiskFault::MisdirectWrite] {
         let mut world = rotten(306, false, fault);
+        world.network.set_rates(0, 2_000, 200_000);
         let late = join_many(&mut world, 2);
+        world.pass(MINUTE);
+        assert!(world.checker.book(1).has_sent_false, "{fault:?}: nobody got what rotted");
+        world.network.set_rates(0, 200_000, 200_000);
         finish(&mut world, &late, 3 * MINUTE);
         settle(&mut world);
     }
@@ -122,6 +129,7 @@ fn what_rotted_unseen_is_never_kept_by_who_gets_it() {
 
 #[test]
 fn after_a_power_cut_only_what_is_truly_there_is_held() {
+    let mut tally = Tally::default();
     for seed in 0..20 {
         let (mut world, machines) = swarm(310 + seed, 2);
         world.pass(2 * SECOND + seed * 37_777);
@@ -130,7 +138,9 @@ fn after_a_power_cut_only_what_is_truly_there_is_held() {
         world.trouble(Fault::Return(1));
         finish(&mut world, &machines, 2 * MINUTE);
         settle(&mut world);
+        tally.add(&world.tally());
     }
+    assert!(tally.of(Kind::UndoneWrite) > 0 && tally.of(Kind::TornWrite) > 0, "{tally}");
 }
 
 #[test]
@@ -144,5 +154,6 @@ fn a_power_cut_while_the_disk_is_full_ends_well() {
     world.pass(20 * SECOND);
     harm(&mut world, 1, DiskFault::Full(false));
     finish(&mut world, &machines, 3 * MINUTE);
+    assert!(world.tally().of(Kind::FullDisk) > 0 && world.tally().of(Kind::PowerCut) == 1);
     settle(&mut world);
 }

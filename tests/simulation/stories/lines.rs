@@ -4,7 +4,7 @@ use super::{KIB, MIB, PIECE_BYTES, finish, join_many, seeded, settle};
 use crate::faults::{Fault, Ways, WireFault};
 use crate::machine::{Begin, Spec};
 use crate::queue::{MINUTE, Micros, SECOND};
-use crate::tally::Kind;
+use crate::tally::{Kind, Tally};
 use crate::world::World;
 
 /// A tracker that seeds over a slow line, and so many peers.
@@ -51,6 +51,7 @@ fn two_halves_that_hold_everything_between_them_go_on_apart_and_become_one_again
     let held = |world: &World, machine: usize| world.checker.held(machine, world.truths[0].share()).len();
     let pieces = world.truths[0].leaves.len();
     assert!(right.iter().all(|&machine| held(&world, machine) == pieces / 2), "{}", world.standings());
+    assert!(world.tally().of(Kind::Partition) > 0);
     finish(&mut world, &[left, right].concat(), 3 * MINUTE);
     assert_nobody_banned(&world);
     settle(&mut world);
@@ -64,6 +65,7 @@ fn what_passes_one_way_only_is_found_out_on_both_sides_and_mended_by_a_new_link(
         world.trouble(Fault::Part(vec![1], ways, 45 * SECOND, Kind::OneWayPartition));
         world.pass(30 * SECOND);
         assert!(!world.checker.linked(1).contains(&0) && !world.checker.linked(0).contains(&1), "{ways:?}");
+        assert!(world.tally().of(Kind::OneWayPartition) > 0);
         finish(&mut world, &machines, 3 * MINUTE);
         assert_nobody_banned(&world);
         settle(&mut world);
@@ -80,6 +82,7 @@ fn a_line_that_comes_and_goes_delays_its_machine_and_nobody_else() {
     }
     finish(&mut world, &machines[1..], MINUTE);
     finish(&mut world, &machines[..1], 5 * MINUTE);
+    assert!(world.tally().of(Kind::Flapping) > 0);
     assert_nobody_banned(&world);
     settle(&mut world);
 }
@@ -92,38 +95,44 @@ fn a_black_hole_is_found_by_the_missing_heartbeat_within_its_bound() {
     world.pass(21 * SECOND);
     let both_ways = world.checker.linked(0).is_empty() || world.checker.linked(1).is_empty();
     assert!(both_ways, "20 s of silence are death, looked for twice a second");
+    assert!(world.tally().of(Kind::BlackHole) > 0);
     finish(&mut world, &machines, 5 * MINUTE);
     settle(&mut world);
 }
 
-/// A swarm of three in which something happens after so many happenings.
-fn harmed_at(step: u64, fault: &Fault) {
+/// A swarm of three in which something happens after so many happenings; how often faults of `kind` took effect.
+fn harmed_at(step: u64, fault: &Fault, kind: Kind) -> u64 {
     let mut world = seeded(106, 96 * KIB);
     let machines = join_many(&mut world, 2);
     assert!(world.steps(step), "the story is shorter");
     world.trouble(fault.clone());
     finish(&mut world, &machines, 3 * MINUTE);
     settle(&mut world);
+    world.tally().of(kind)
 }
 
 #[test]
 fn resets_at_every_point_leave_nothing_in_flight_and_all_finish() {
-    for step in 0..250 {
-        harmed_at(
-            step,
-            &if step % 2 == 0 { Fault::CutAll } else { Fault::Wire(step * 7919, WireFault::Cut) },
-        );
-    }
+    let cut = |step: u64| match step % 2 {
+        0 => harmed_at(step, &Fault::CutAll, Kind::ResetOfAll),
+        _ => harmed_at(step, &Fault::Wire(step * 7919, WireFault::Cut), Kind::Reset),
+    };
+    let count: u64 = (0..250).map(cut).sum();
+    assert!(count > 200, "{count} of 250 took effect: before the first dial there is nothing to cut");
 }
 
 #[test]
 fn a_direction_that_ends_at_any_point_ends_the_link_and_all_finish() {
-    (0..250).step_by(3).for_each(|step| harmed_at(step, &Fault::Wire(step * 7919, WireFault::HalfClose)));
+    let end = |step: u64| harmed_at(step, &Fault::Wire(step * 7919, WireFault::HalfClose), Kind::HalfClose);
+    let count: u64 = (0..250).step_by(3).map(end).sum();
+    assert!(count > 60, "{count} of 84 took effect");
 }
 
 #[test]
 fn silence_from_any_point_on_is_taken_for_death_and_all_finish() {
-    (0..250).step_by(5).for_each(|step| harmed_at(step, &Fault::Wire(step * 7919, WireFault::Swallow)));
+    let hush = |step: u64| harmed_at(step, &Fault::Wire(step * 7919, WireFault::Swallow), Kind::BlackHole);
+    let count = (0..250).step_by(5).map(hush).filter(|count| *count > 0).count();
+    assert!(count > 30, "{count} of 50 took effect");
 }
 
 #[test]
@@ -136,6 +145,7 @@ fn a_line_that_falls_to_a_kilobyte_a_second_is_worked_around_and_nothing_is_aske
     let asked: u64 = machines.iter().map(|&machine| world.checker.book(machine).asked_bytes).sum();
     let most = 5 * world.truths[0].bytes();
     assert!(asked <= most, "{asked} bytes were asked for in all, of {most}");
+    assert!(world.tally().of(Kind::Collapse) > 0);
     world.trouble(Fault::Rate(1, 1_000_000));
     finish(&mut world, &machines, 2 * MINUTE);
     assert_nobody_banned(&world);
@@ -151,6 +161,7 @@ fn a_clog_shorter_than_a_silence_costs_no_link() {
     world.pass(19 * SECOND);
     let after: Vec<usize> = machines.iter().map(|&machine| world.checker.linked(machine).len()).collect();
     assert_eq!(before, after);
+    assert!(world.tally().of(Kind::Clog) > 0);
     finish(&mut world, &machines, 2 * MINUTE);
     settle(&mut world);
 }
@@ -176,6 +187,7 @@ fn a_peer_that_roams_comes_back_under_its_id_with_one_link_to_each() {
         world.pass(4 * SECOND);
         world.trouble(Fault::Roam(2, is_told));
         finish(&mut world, &machines, 5 * MINUTE);
+        assert_eq!(world.tally().of(Kind::Roaming), 1);
         assert_nobody_banned(&world);
         world.pass(2 * MINUTE);
         settle(&mut world);
@@ -185,6 +197,7 @@ fn a_peer_that_roams_comes_back_under_its_id_with_one_link_to_each() {
 
 #[test]
 fn bits_flipped_on_the_way_are_never_kept_whatever_they_hit() {
+    let mut tally = Tally::default();
     for seed in 0..8 {
         let (mut world, machines) = slowly_seeded(111 + seed, MIB, 3);
         for second in 1..20 {
@@ -196,7 +209,9 @@ fn bits_flipped_on_the_way_are_never_kept_whatever_they_hit() {
         world.mend();
         finish(&mut world, &machines, 5 * MINUTE);
         settle(&mut world);
+        tally.add(&world.tally());
     }
+    assert!(tally.of(Kind::FlippedPayload) > 0 && tally.of(Kind::GarbledLine) > 0, "{tally}");
 }
 
 #[test]
