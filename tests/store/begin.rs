@@ -1,7 +1,8 @@
 //! How a download begins: what is in the way, what is adopted, what is chosen, and whether it fits.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -183,6 +184,26 @@ fn a_file_that_is_there_and_differs_is_never_overwritten() {
             "{refusal}"
         );
         assert_eq!(listing(&world.here), [("tree/".to_owned(), Vec::new()), ("tree/a".to_owned(), wrong)]);
+    }
+}
+
+#[test]
+fn a_file_that_may_not_be_written_or_that_others_have_open_is_adopted_or_left_alone_too() {
+    for (is_right, there) in [(true, content("a", 70_000)), (false, content("other", 70_000))] {
+        let world = world(&[("a", 70_000)]);
+        let shared = share(&world.there);
+        let file = world.here.join("tree/a");
+        put(&file, &there);
+        let mut writer = OpenOptions::new().append(true).open(&file).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+        match try_open(&plan(&world.here), &shared) {
+            Ok((store, held)) => assert!(is_right && held.is_full() && store.is_finished()),
+            Err(refusal) => assert!(!is_right && matches!(refusal, StoreError::WouldOverwrite { .. })),
+        }
+        assert_eq!(fs::read(&file).unwrap(), there);
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o444);
+        writer.write_all(b"more").expect("it is still the file that was opened");
+        assert_eq!(fs::metadata(&file).unwrap().len(), 70_004);
     }
 }
 
