@@ -26,7 +26,11 @@ fn truth(piece: u64) -> Digest {
 
 /// Eight pieces of one leaf each.
 fn metainfo() -> Arc<Metainfo> {
-    let name = Name::new(b"share").expect("a name");
+    named("share")
+}
+
+fn named(name: &str) -> Arc<Metainfo> {
+    let name = Name::new(name.as_bytes()).expect("a name");
     let file = FileEntry {
         path: TreePath(vec![name.clone()]),
         length: u64::from(PIECES * LEAF_BYTES),

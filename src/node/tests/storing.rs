@@ -39,3 +39,23 @@ fn a_piece_that_did_not_last_is_told_of_no_more_and_fetched_again() {
     stage.delivers(link, 0, truth(0));
     assert!(stage.node.view(stage.now)[0].complete);
 }
+
+#[test]
+fn a_share_whose_disk_takes_nothing_keeps_no_other_from_going_on() {
+    let mut stage = Stage::leecher();
+    let (halted, metainfo) = (stage.share(), named("another"));
+    let (share, held) = (metainfo.share(), PieceSet::full(PIECES));
+    let start = Start::Holding { metainfo, held };
+    stage.node.add(
+        stage.now,
+        ShareConfig { share, start, endpoints: Vec::new(), goal: None },
+        &mut stage.out,
+    );
+    stage.happens(Event::Halted { share: halted });
+    let (link, _) = stage.connected([10, 0, 0, 1], None);
+    let (id, agent) = (PeerId([1; 20]), String::new());
+    stage.says(link, Message::Register { id, share, port: 5000, agent, role: Role::Peer, goal: None });
+    stage.says(link, Message::Interested);
+    let out = stage.says(link, request(3));
+    assert!(out.iter().any(|action| matches!(action, Action::SendBlock { share: of, .. } if *of == share)));
+}
