@@ -19,6 +19,11 @@ pub(crate) async fn dial(endpoint: &Endpoint) -> io::Result<TcpStream> {
     let by = Instant::now() + DIAL_MAX;
     let found = timeout_at(by, lookup_host((endpoint.host.as_str(), endpoint.port))).await??;
     let addresses: Vec<SocketAddr> = found.take(ADDRESSES_MAX).collect();
+    dial_any(&addresses, by).await
+}
+
+/// The first of `addresses` that answers.
+async fn dial_any(addresses: &[SocketAddr], by: Instant) -> io::Result<TcpStream> {
     let mut last = io::ErrorKind::NotFound.into();
     for (tried, address) in addresses.iter().enumerate() {
         match timeout_at(share_of(by, addresses.len() - tried), TcpStream::connect(address)).await {
@@ -48,6 +53,19 @@ mod tests {
         let endpoint = Endpoint { host: "localhost".to_owned(), port };
         let (dialled, accepted) = tokio::join!(dial(&endpoint), listener.accept());
         assert_eq!(dialled.unwrap().local_addr().unwrap(), accepted.unwrap().1);
+    }
+
+    #[tokio::test]
+    async fn addresses_that_refuse_are_passed_over_and_the_last_refusal_is_told_where_none_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let right = listener.local_addr().unwrap();
+        // Nobody listens there, and where there is no IPv6 the first cannot even be tried.
+        let refusing = ["::1", "127.0.0.2"].map(|ip| SocketAddr::new(ip.parse().unwrap(), right.port()));
+        let by = || Instant::now() + DIAL_MAX;
+        let dialled = dial_any(&[&refusing[..], &[right]].concat(), by()).await.unwrap();
+        assert_eq!(dialled.peer_addr().unwrap(), right);
+        let refused = dial_any(&refusing, by()).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[tokio::test]
