@@ -80,4 +80,15 @@ fn the_sources_keep_to_the_fence() {
     assert!(lines.is_empty(), "{} faults\n{}\n", lines.len(), lines.join("\n"));
 }
 
+#[test]
+fn a_release_checks_its_sums() {
+    let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let (_, release) = manifest.split_once("[profile.release]").unwrap();
+    let release = release.split("\n[").next().unwrap();
+    assert!(
+        release.lines().any(|line| line == "overflow-checks = true"),
+        "a length that wraps must be a panic"
+    );
+}
+
 mod of_the_fence;
