@@ -1,6 +1,8 @@
 //! Writes down every change that a store makes of its disk, and lets chosen ones fail. Knows nothing of what they mean.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -39,6 +41,8 @@ impl Op {
 /// A witness that remembers.
 #[derive(Debug, Default)]
 pub struct Recorder {
+    /// Where the disk is that it watches; of one that lets nothing fail it does not matter.
+    dir: PathBuf,
     state: Mutex<State>,
 }
 
@@ -55,10 +59,19 @@ impl Recorder {
         Arc::default()
     }
 
-    /// The change with this number, counted from 0, fails once.
-    pub fn failing(number: usize, kind: io::ErrorKind) -> Arc<Recorder> {
+    /// The change with this number, counted from 0, fails once on the disk at `dir`; of a write the first half is done.
+    pub fn failing(dir: &Path, number: usize, kind: io::ErrorKind) -> Arc<Recorder> {
         let state = State { failing: Some((number, kind)), ..State::default() };
-        Arc::new(Recorder { state: Mutex::new(state) })
+        Arc::new(Recorder { dir: dir.to_owned(), state: Mutex::new(state) })
+    }
+
+    /// What a full disk makes of a write.
+    fn write_half(&self, change: &Change<'_>) -> Option<Op> {
+        let Change::Write(path, at, bytes) = change else { return None };
+        let half = &bytes[..bytes.len() / 2];
+        let file = File::options().write(true).open(self.dir.join(path)).expect("what is written is there");
+        file.write_all_at(half, *at).expect("the real disk takes it");
+        Some(Op::Write(path.to_path_buf(), *at, half.into()))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -87,7 +100,7 @@ impl Witness for Recorder {
         let number = state.seen;
         state.seen += 1;
         if let Some((_, kind)) = state.failing.take_if(|(at, _)| *at == number) {
-            state.log.extend(given_up(change));
+            state.log.extend(given_up(change).or_else(|| self.write_half(change)));
             return Err(kind.into());
         }
         state.log.push(made(change));

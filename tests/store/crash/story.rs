@@ -47,7 +47,7 @@ pub struct Course {
 pub fn play(shared: &Scanned, dir: &Path, course: Course, chance: &mut Chance) -> Story {
     let recorder = match course.failing {
         None => Recorder::new(),
-        Some((number, kind)) => Recorder::failing(number, kind),
+        Some((number, kind)) => Recorder::failing(dir, number, kind),
     };
     let mut player = Player { shared, recorder: recorder.clone(), promised: Vec::new() };
     let mut is_finished = false;
