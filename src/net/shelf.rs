@@ -1,5 +1,6 @@
 //! The content of one share in a run, and the pieces that wait to be counted for it, one job at a time.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +71,12 @@ impl Shelf {
     /// Puts `piece` in the queue.
     pub(crate) fn keep(&mut self, piece: PieceIndex) {
         self.verified.push(piece);
+    }
+
+    /// Pieces that are not on the disk any more need not be counted: they are fetched again.
+    pub(crate) fn forget(&mut self, lost: &[PieceIndex]) {
+        let lost: BTreeSet<PieceIndex> = lost.iter().copied().collect();
+        self.verified.retain(|piece| !lost.contains(piece));
     }
 
     /// The pieces for the next job, unless one is under way or none wait.

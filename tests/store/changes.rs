@@ -236,3 +236,28 @@ fn a_file_in_the_making_that_is_cut_short_or_taken_away_is_fetched_again_and_nev
         assert_eq!(listing(&world.here.join("tree")), listing(&world.there), "{name} after {after}");
     }
 }
+
+#[test]
+fn a_piece_written_before_its_file_was_cut_short_and_counted_after_is_fetched_again_too() {
+    let world = world(&[("a", 4 * PIECE_BYTES as usize)]);
+    let shared = share(&world.there);
+    let (store, held) = open(&plan(&world.here), &shared);
+    let pieces: Vec<_> = store.wanted().iter().collect();
+    let write = |piece: PieceIndex| {
+        let parts = blocks(&store, piece).into_iter().map(|block| {
+            let mut bytes = vec![0; block.length as usize];
+            shared.store.read(block, &mut bytes).expect("readable");
+            store.write(block, &bytes)
+        });
+        parts.collect::<Result<(), StoreError>>()
+    };
+    write(pieces[0]).expect("writable");
+    OpenOptions::new().write(true).open(partial(&world.here, &shared, 0)).unwrap().set_len(0).unwrap();
+    assert!(write(pieces[1]).is_err(), "it is noticed");
+    store.keep(pieces[0]).expect("it only comes too late");
+    assert!(store.take_lost().contains(&pieces[0]));
+    fill(&shared.store, &store, &held);
+    assert!(store.is_finished());
+    drop(store);
+    assert!(listing(&world.here.join("tree")) == listing(&world.there));
+}

@@ -43,6 +43,7 @@ impl Driver {
         }
         let pieces = store.take_lost();
         if !pieces.is_empty() {
+            self.shelf(share).forget(&pieces);
             self.echoes.push_back(Event::Spoiled { share, pieces });
         }
         self.settle();

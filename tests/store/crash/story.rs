@@ -81,8 +81,15 @@ impl Player<'_> {
         let mut left = missing.len();
         // A fault of the disk puts back what it spoiled; each fault happens once, so this ends.
         while let Some(piece) = missing.pop() {
-            let outcome = self.copy(store, piece);
-            kept.insert(piece.get());
+            let mut outcome = self.write(store, piece);
+            if outcome.is_ok() && chance.below(100) < course.commits_percent {
+                // Other pieces are synced when this one is written and not counted yet.
+                self.commit(store, &mut kept, &mut missing);
+            }
+            outcome = outcome.and_then(|()| store.keep(piece));
+            if !missing.contains(&piece) {
+                kept.insert(piece.get());
+            }
             self.bear(store, outcome, Some(piece), &mut kept, &mut missing);
             if chance.below(100) < course.commits_percent {
                 self.commit(store, &mut kept, &mut missing);
@@ -110,12 +117,17 @@ impl Player<'_> {
 
     /// Copies one piece and counts it, as the shell does.
     fn copy(&self, store: &Store, piece: PieceIndex) -> Result<(), StoreError> {
+        self.write(store, piece)?;
+        store.keep(piece)
+    }
+
+    fn write(&self, store: &Store, piece: PieceIndex) -> Result<(), StoreError> {
         for block in blocks(store, piece) {
             let mut bytes = vec![0; block.length as usize];
             self.shared.store.read(block, &mut bytes).expect("the source is there");
             store.write(block, &bytes)?;
         }
-        store.keep(piece)
+        Ok(())
     }
 
     fn commit(&mut self, store: &Store, kept: &mut BTreeSet<u32>, missing: &mut Vec<PieceIndex>) {

@@ -111,7 +111,7 @@ impl Store {
             let everything = || sync_file_system(&room.partial().open(".")?.into_std());
             let synced = room.gate().pass(Change::SyncAll, everything);
             return synced.map_err(|error| {
-                self.lose_unsynced(pieces);
+                self.lose_unsynced(&self.metainfo.geometry().files().collect::<Vec<_>>(), pieces);
                 room.failed("cannot sync", "", error)
             });
         }
@@ -131,19 +131,18 @@ impl Store {
             // Moved meanwhile, and synced before.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => {
-                let of_file = |piece: &&PieceIndex| self.metainfo.geometry().place(**piece).0 == file;
-                self.lose_unsynced(&pieces.iter().filter(of_file).copied().collect::<Vec<_>>());
+                self.lose_unsynced(&[file], pieces);
                 Err(room.failed_file("cannot sync", file, error))
             }
             Ok(()) => Ok(()),
         }
     }
 
-    /// The disk refused to sync these pieces: memory may still show them, but no second attempt would tell the truth.
-    pub(super) fn lose_unsynced(&self, pieces: &[PieceIndex]) {
-        self.ledger().lose_made(&self.metainfo, pieces);
-        let files = pieces.iter().map(|piece| self.metainfo.geometry().place(*piece).0);
-        files.collect::<BTreeSet<_>>().into_iter().for_each(|file| self.handles.forget(file));
+    /// The disk refused to sync these files: memory may still show what was written of them, `taken` or not yet counted, but no
+    /// second attempt would tell the truth.
+    pub(super) fn lose_unsynced(&self, files: &[FileIndex], taken: &[PieceIndex]) {
+        self.ledger().lose_unnoted(&self.metainfo, files, taken);
+        files.iter().for_each(|file| self.handles.forget(*file));
     }
 
     /// How every file looks that anything is noted of.

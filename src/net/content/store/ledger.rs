@@ -49,6 +49,8 @@ pub(super) struct Ledger {
     lost: Vec<PieceIndex>,
     /// Files in the making that have their full length, for all we know.
     begun: BTreeSet<FileIndex>,
+    /// Whatever was written of these lies nowhere any more, and nothing was written since: who counts them comes too late.
+    gone: PieceSet,
 }
 
 /// What became of pieces since the journal was last written.
@@ -94,6 +96,7 @@ impl Ledger {
             unchecked: PieceSet::empty(geometry.piece_count()),
             lost: Vec::new(),
             begun: BTreeSet::new(),
+            gone: PieceSet::empty(geometry.piece_count()),
         }
     }
 
@@ -139,9 +142,9 @@ impl Ledger {
         }
     }
 
-    /// Counts `piece`; true when its file became whole by it.
+    /// Counts `piece`, unless what was written of it is gone; true when its file became whole by it.
     pub(super) fn keep(&mut self, geometry: &Geometry, piece: PieceIndex) -> bool {
-        if !self.kept.insert(piece) {
+        if self.gone.contains(piece) || !self.kept.insert(piece) {
             return false;
         }
         let missing = &mut self.missing[geometry.place(piece).0.index()];
@@ -166,13 +169,6 @@ impl Ledger {
         !(self.news.kept.is_empty() && self.news.lost.is_empty())
     }
 
-    /// What waits for the journal of these files.
-    pub(super) fn unnoted_of(&self, metainfo: &Metainfo, files: &[FileIndex]) -> Vec<PieceIndex> {
-        let files: BTreeSet<FileIndex> = files.iter().copied().collect();
-        let of_them = |piece: &&PieceIndex| files.contains(&metainfo.geometry().place(**piece).0);
-        self.news.kept.iter().filter(of_them).copied().collect()
-    }
-
     /// What is kept, but for what waits for the journal.
     pub(super) fn noted(&self) -> PieceSet {
         let mut noted = self.kept.clone();
@@ -180,8 +176,9 @@ impl Ledger {
         noted
     }
 
-    /// Counts bytes that were written; gives those since the last commit.
-    pub(super) fn wrote(&mut self, bytes: u64) -> u64 {
+    /// Counts bytes of `piece` that were written; gives those of all pieces since the last commit.
+    pub(super) fn wrote(&mut self, piece: PieceIndex, bytes: u64) -> u64 {
+        self.gone.remove(piece);
         self.written_bytes += bytes;
         self.written_bytes
     }
@@ -215,7 +212,35 @@ impl Ledger {
     pub(super) fn lose_cut(&mut self, metainfo: &Metainfo, file: FileIndex) {
         self.lose(metainfo, file, Place::Making);
         self.begun.remove(&file);
-        self.lost.extend(metainfo.geometry().pieces_of(file));
+        self.begin_again(metainfo.geometry().pieces_of(file));
+    }
+
+    /// Forgets all of files in the making that the journal does not vouch for, half-done pieces too: those that `taken` was to
+    /// be noted of, and those that came since.
+    pub(super) fn lose_unnoted(&mut self, metainfo: &Metainfo, files: &[FileIndex], taken: &[PieceIndex]) {
+        let pending: BTreeSet<PieceIndex> = self.news.kept.iter().chain(taken).copied().collect();
+        for file in files.iter().copied() {
+            if !matches!(self.place(file), Place::Making | Place::Complete) {
+                continue;
+            }
+            let is_noted = |piece: &PieceIndex| self.kept.contains(*piece) && !pending.contains(piece);
+            let unnoted: Vec<PieceIndex> =
+                metainfo.geometry().pieces_of(file).filter(|piece| !is_noted(piece)).collect();
+            let kept: Vec<PieceIndex> =
+                unnoted.iter().copied().filter(|piece| self.kept.contains(*piece)).collect();
+            if !kept.is_empty() {
+                self.lose_some(metainfo, file, &kept, Place::Making);
+            }
+            self.begin_again(unnoted);
+        }
+    }
+
+    /// These are fetched again from their first byte on, whoever is at them.
+    fn begin_again(&mut self, pieces: impl IntoIterator<Item = PieceIndex>) {
+        for piece in pieces {
+            self.gone.insert(piece);
+            self.lost.push(piece);
+        }
     }
 
     /// What ceased to be held since it was last asked, or what is half done and lies nowhere any more.
@@ -258,17 +283,6 @@ impl Ledger {
         let pieces: Vec<PieceIndex> =
             metainfo.geometry().pieces_of(file).filter(|piece| self.kept.contains(*piece)).collect();
         self.lose_some(metainfo, file, &pieces, place);
-    }
-
-    /// Forgets pieces of one file in the making: their bytes did not reach the disk, or are not what they were.
-    pub(super) fn lose_made(&mut self, metainfo: &Metainfo, pieces: &[PieceIndex]) {
-        for piece in pieces {
-            let file = metainfo.geometry().place(*piece).0;
-            if self.kept.contains(*piece) && matches!(self.place(file), Place::Making | Place::Complete) {
-                self.lose_some(metainfo, file, &[*piece], Place::Making);
-                self.lost.push(*piece);
-            }
-        }
     }
 
     /// Forgets pieces of `file`, which is at `place` from now on.

@@ -187,7 +187,7 @@ impl Store {
             if is_all_of_it {
                 ledger.begin(file);
             }
-            ledger.wrote(u64::from(block.length))
+            ledger.wrote(block.piece, u64::from(block.length))
         };
         if unsynced_bytes > UNSYNCED_BYTES_MAX { self.commit() } else { Ok(()) }
     }
@@ -235,7 +235,8 @@ impl Store {
     }
 
     /// Counts a piece whose every byte is verified and written, and gives the files that are to be moved into place now:
-    /// the one whose last piece this is; small ones in groups, at the latest when the last one wanted is whole.
+    /// the one whose last piece this is; small ones in groups, at the latest when the last one wanted is whole. A piece that
+    /// was lost since it was written is not counted.
     pub fn count(&self, piece: PieceIndex) -> Vec<FileIndex> {
         let geometry = self.metainfo.geometry();
         let mut ledger = self.ledger();

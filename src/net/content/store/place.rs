@@ -35,8 +35,12 @@ impl Store {
             // A failed sync is told to one caller only: it must be the one that knows whose bytes are lost.
             let _alone = lock(&self.download().journal);
             if let Err(error) = self.seal_group(group) {
-                let unsynced = self.ledger().unnoted_of(&self.metainfo, group);
-                self.lose_unsynced(&unsynced);
+                // Of files that are synced in one go nobody says whose bytes it were.
+                let files: Vec<FileIndex> = match group.len() {
+                    1 => group.to_vec(),
+                    _ => self.metainfo.geometry().files().collect(),
+                };
+                self.lose_unsynced(&files, &[]);
                 return Err(error);
             }
         }
