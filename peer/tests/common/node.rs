@@ -43,11 +43,19 @@ impl Node {
         Node::start(binaries::peer(), place, name, words)
     }
 
-    /// Starts `minibit-tracker` likewise, with at most so many file descriptors.
-    pub fn cramped_tracker(place: &Path, name: &str, descriptors: u32, words: &[&str]) -> Node {
-        let command = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
-        let binary = binaries::tracker();
-        Node::start("sh".into(), place, name, [&["-c", &command, str(&binary)], words].concat())
+    /// Starts `minibit-tracker` likewise, within what `ulimit` is told.
+    pub fn cramped_tracker(place: &Path, name: &str, limit: &str, words: &[&str]) -> Node {
+        Node::cramped(&binaries::tracker(), place, name, limit, words)
+    }
+
+    /// Starts `minibit-peer` likewise.
+    pub fn cramped_peer(place: &Path, name: &str, limit: &str, words: &[&str]) -> Node {
+        Node::cramped(&binaries::peer(), place, name, limit, words)
+    }
+
+    fn cramped(binary: &Path, place: &Path, name: &str, limit: &str, words: &[&str]) -> Node {
+        let command = format!("ulimit {limit}; exec \"$0\" \"$@\"");
+        Node::start("sh".into(), place, name, [&["-c", &command, str(binary)], words].concat())
     }
 
     /// Starts another program likewise, which will run one of ours.
@@ -117,23 +125,6 @@ impl Node {
     pub fn trouble(&self) -> String {
         let event = self.wait_for_any(&["warning", "error"], |_| true);
         text(&event, "message")
-    }
-
-    /// Waits for an event of this kind; where the program ends before it, its end.
-    pub fn end_or(self, kind: &str) -> Option<End> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut events = Vec::new();
-        loop {
-            match self.program.event(deadline.saturating_duration_since(Instant::now())) {
-                Ok(event) if event["event"] == kind => return None,
-                Ok(event) => events.push(event),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(why) => panic!("{}: {why} while waiting for '{kind}'", self.name),
-            }
-        }
-        let mut end = self.end();
-        end.events.splice(0..0, events);
-        Some(end)
     }
 
     /// Waits until it ends by itself.

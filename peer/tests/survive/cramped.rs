@@ -7,7 +7,7 @@ use tempfile::tempdir;
 use super::content::{assert_same, noise, write};
 use super::node::{ANYWHERE, Node, join, number, str, text};
 
-const DESCRIPTORS: u32 = 64;
+const DESCRIPTORS: &str = "-n 64";
 const FILE_BYTES: usize = 20_000;
 
 #[test]
@@ -42,9 +42,8 @@ fn a_peer_with_64_descriptors_gets_all_its_files_whoever_else_connects() {
     let shared = place.path().join("many");
     (0..100).for_each(|at| write(&shared.join(at.to_string()), &noise(at, FILE_BYTES)));
     let (_seed, link) = super::node::seed(place.path(), &shared, &["--limit-up", "1MB"]);
-    let script = format!("ulimit -n {DESCRIPTORS}; exec \"$0\" \"$@\"");
-    let words = ["-c", &script, Node::peer_program(), "join", &link, "-o", "peer"];
-    let peer = Node::other(place.path(), "peer", "sh", [&words[..], &ANYWHERE[..]].concat());
+    let words = [&["join", &link, "-o", "peer"], &ANYWHERE[..]].concat();
+    let peer = Node::cramped_peer(place.path(), "peer", DESCRIPTORS, &words);
     let address = peer.address();
     peer.wait_until("progress", |event| number(event, "done_bytes") > 0);
     let _idle: Vec<TcpStream> =

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::tempdir;
 
 use super::content::{assert_same, file};
-use super::node::{Node, join, seed};
+use super::node::{join, seed};
 
 const BYTES: usize = 2_000_000;
 
@@ -140,13 +140,14 @@ fn a_line_that_ends_in_one_direction_is_taken_for_one_that_ended() {
 fn what_a_line_corrupts_is_never_kept_and_comes_from_elsewhere() {
     let place = tempdir().expect("a folder");
     let shared = file(place.path(), "film", BYTES);
-    let (_seed, link) = seed(place.path(), &shared, &["--limit-up", "1MB"]);
-    let other = join(place.path(), "other", &link, &[]);
-    let addr = other.address();
+    let (_seed, link) = seed(place.path(), &shared, &[]);
+    // Slow enough not to give everything before the corrupt line gave anything.
+    let other = join(place.path(), "other", &link, &["--limit-up", "512KiB"]);
     other.wait_for("complete");
-    let middlebox = Middlebox::before(&addr, Fault::Corrupt(150_000));
-    let peer: Node = join(place.path(), "peer", &link, &["--peer", &middlebox.addr]);
+    let (link, middlebox) = through(&link, Fault::Corrupt(20_000));
+    let peer = join(place.path(), "peer", &link, &[]);
     peer.wait_for("complete");
+    assert!(middlebox.faults() > 0, "the fault never came to pass");
     assert_same(&shared, &place.path().join("peer/film"));
     assert_same(&shared, &place.path().join("other/film"));
 }

@@ -16,7 +16,7 @@ fn a_seed_with_64_descriptors_serves_all_its_files_whoever_else_connects() {
     let shared = place.path().join("many");
     (0..FILES).for_each(|at| write(&shared.join(at.to_string()), &noise(at as u64, FILE_BYTES)));
     let words = [&["seed", str(&shared), "--limit-up", "400KiB"], &ANYWHERE[..]].concat();
-    let seed = Node::cramped_tracker(place.path(), "seed", 64, &words);
+    let seed = Node::cramped_tracker(place.path(), "seed", "-n 64", &words);
     let address = seed.address();
     let link = text(&seed.wait_for("share"), "link");
     let peer = join(place.path(), "peer", &link, &[]);
