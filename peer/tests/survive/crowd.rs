@@ -147,10 +147,19 @@ struct World {
 
 impl World {
     fn new(bytes: usize, options: &[&str]) -> World {
+        World::begun(bytes, options, |place, words| Node::tracker(place, "seed", words))
+    }
+
+    /// With a seed that lives within what `ulimit` is told.
+    fn cramped(bytes: usize, limit: &str) -> World {
+        World::begun(bytes, &[], |place, words| Node::cramped_tracker(place, "seed", limit, words))
+    }
+
+    fn begun(bytes: usize, options: &[&str], begin: impl FnOnce(&Path, &[&str]) -> Node) -> World {
         let place = tempdir().expect("a folder");
         let (film, other) = (file(place.path(), "film", bytes), file(place.path(), "other", 100_000));
         let words = [&["seed", str(&film), str(&other)], &ANYWHERE[..], options].concat();
-        let seed = Node::tracker(place.path(), "seed", words);
+        let seed = begin(place.path(), &words);
         let addr = seed.address();
         let [link, second] = [(); 2].map(|()| text(&seed.wait_for("share"), "link"));
         let shares = [share_of(&link), share_of(&second)];
@@ -167,23 +176,27 @@ impl World {
         fs::remove_dir_all(folder).expect("it is ours");
         complete["seconds"].as_f64().expect("a number")
     }
+}
 
-    /// Bytes of the seed's memory: now, and at most since it began. Zero where the system does not tell.
-    fn memory(&self) -> [u64; 2] {
-        let path = Path::new("/proc").join(self.seed.pid().to_string()).join("status");
-        let status = fs::read_to_string(path).unwrap_or_default();
-        ["VmRSS:", "VmHWM:"].map(|key| {
-            let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or("0 kB");
-            line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kB") * 1024
-        })
-    }
+/// What the system tells of a process; nothing where it does not.
+fn told_of(node: &Node, what: &str) -> String {
+    fs::read_to_string(Path::new("/proc").join(node.pid().to_string()).join(what)).unwrap_or_default()
+}
+
+/// Bytes of a process's memory: now, and at most since it began. Zero where the system does not tell.
+fn memory(node: &Node) -> [u64; 2] {
+    let status = told_of(node, "status");
+    ["VmRSS:", "VmHWM:"].map(|key| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or("0 kB");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kB") * 1024
+    })
 }
 
 #[test]
 fn an_honest_peer_is_served_in_a_crowd_that_wants_nothing_and_the_memory_stays_bounded() {
     let world = World::new(2_000_000, &["--limit-up", "2MB"]);
     world.download("alone");
-    let [before, _] = world.memory();
+    let [before, _] = memory(&world.seed);
     let crowd = Crowd::gather(
         &world.addr,
         world.shares,
@@ -191,8 +204,34 @@ fn an_honest_peer_is_served_in_a_crowd_that_wants_nothing_and_the_memory_stays_b
     );
     world.download("crowded");
     drop(crowd);
-    let [_, most] = world.memory();
+    let [_, most] = memory(&world.seed);
     assert!(most.saturating_sub(before) < GROWTH_MAX, "it grew from {before} to {most}");
+}
+
+/// The system gives none of them more: who asked for it would end.
+#[test]
+fn a_seed_in_a_crowd_and_its_peers_live_within_128_mib_each() {
+    const MEMORY_MAX: u64 = 128 * MIB;
+    let limit = format!("-d {}", MEMORY_MAX / 1024);
+    let world = World::cramped(16 << 20, &limit);
+    let size = Size { members: 120, others: 80, half_open: 30, flooders: 2 };
+    let crowd = Crowd::gather(&world.addr, world.shares, size);
+    let place = world.place.path();
+    let join = |name| {
+        Node::cramped_peer(place, name, &limit, &[&["join", &world.link, "-o", name], &ANYWHERE[..]].concat())
+    };
+    let names = ["one", "two", "three", "four"];
+    let peers = names.map(join);
+    for (name, peer) in names.iter().zip(&peers) {
+        peer.wait_for("complete");
+        assert_same(&place.join("film"), &place.join(name).join("film"));
+    }
+    drop(crowd);
+    for node in peers.iter().chain([&world.seed]) {
+        let limits = told_of(node, "limits");
+        assert!(limits.is_empty() || limits.contains(&MEMORY_MAX.to_string()), "it was limited: {limits}");
+        assert!(memory(node)[1] < MEMORY_MAX, "{} bytes", memory(node)[1]);
+    }
 }
 
 #[test]
@@ -207,13 +246,13 @@ fn an_honest_peer_gets_half_its_speed_in_a_crowd_of_four_hundred_or_better() {
     for _ in 0..5 {
         let world = World::new(128 << 20, &["--limit-up", &limit]);
         let alone = world.download("alone");
-        let [before, _] = world.memory();
+        let [before, _] = memory(&world.seed);
         let crowd = Crowd::gather(&world.addr, world.shares, SIZE);
         let requests = crowd.requests.load(Ordering::Relaxed);
         let crowded = world.download("crowded");
         let requests = crowd.requests.load(Ordering::Relaxed) - requests;
         drop(crowd);
-        let [_, most] = world.memory();
+        let [_, most] = memory(&world.seed);
         let (speed, growth) = (alone / crowded, most.saturating_sub(before));
         println!(
             "{alone:.2} s | {crowded:.2} s | {:.0} % | {requests} | {} KiB",

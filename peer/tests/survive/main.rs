@@ -12,7 +12,9 @@ mod disk;
 mod files;
 mod killed;
 mod middlebox;
+mod names;
 mod partition;
+mod reaching;
 mod signals;
 mod strangers;
 

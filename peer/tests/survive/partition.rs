@@ -1,5 +1,6 @@
 //! A network that falls into two and grows together again: each side goes on with what it has, and then they meet.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tempfile::tempdir;
@@ -49,12 +50,42 @@ impl Cable {
         command.status().is_ok_and(|status| status.success())
     }
 
-    fn node(&self, side: usize, place: &std::path::Path, name: &str, words: &[&str]) -> Node {
+    /// From now on nothing that this side sends arrives, though it hears everything: it goes to a card that nobody has.
+    fn mute(&self, side: usize) -> bool {
+        self.set(
+            side,
+            &format!("ip neigh replace {} lladdr 02:00:00:00:00:99 nud permanent", neighbour(side)),
+        )
+    }
+
+    /// What it sends arrives again.
+    fn unmute(&self, side: usize) -> bool {
+        self.set(side, &format!("ip neigh del {}", neighbour(side)))
+    }
+
+    fn node(&self, side: usize, place: &Path, name: &str, words: &[&str]) -> Node {
         let mut all = self.enter(side);
         all.extend(words.iter().map(|word| (*word).to_owned()));
         all.extend(["--listen".to_owned(), format!("{}:0", HOSTS[side])]);
         Node::other(place, name, "nsenter", all)
     }
+
+    /// A slow seed of `shared` on the first side, and its link.
+    fn seed(&self, place: &Path, shared: &Path) -> (Node, String) {
+        let tracker = super::common::binaries::tracker();
+        let seed = self.node(0, place, "seed", &[str(&tracker), "seed", str(shared), "--limit-up", "256KiB"]);
+        let link = text(&seed.wait_for("share"), "link");
+        (seed, link)
+    }
+
+    fn join(&self, side: usize, place: &Path, name: &str, link: &str) -> Node {
+        self.node(side, place, name, &[Node::peer_program(), "join", link, "-o", name])
+    }
+}
+
+/// Whom this side sends to, and over which card.
+fn neighbour(side: usize) -> String {
+    format!("{} dev {}", HOSTS[1 - side], ["near", "far"][side])
 }
 
 /// A process that keeps a namespace, which `enter` makes, until it is dropped.
@@ -77,12 +108,8 @@ fn two_sides_of_a_cut_network_go_on_and_meet_again() {
     let Some(cable) = Cable::lay() else { return };
     let place = tempdir().expect("a folder");
     let shared = file(place.path(), "film", 6_000_000);
-    let tracker = super::common::binaries::tracker();
-    let words = [str(&tracker), "seed", str(&shared), "--limit-up", "256KiB"];
-    let seed = cable.node(0, place.path(), "seed", &words);
-    let link = text(&seed.wait_for("share"), "link");
-    let join =
-        |side, name| cable.node(side, place.path(), name, &[Node::peer_program(), "join", &link, "-o", name]);
+    let (_seed, link) = cable.seed(place.path(), &shared);
+    let join = |side, name| cable.join(side, place.path(), name, &link);
     let (near, far) = (join(0, "near"), join(1, "far"));
     far.wait_until("progress", |event| number(event, "done_bytes") > 0);
     assert!(cable.set(0, "ip link set near down"), "the cable is cut");
@@ -94,4 +121,33 @@ fn two_sides_of_a_cut_network_go_on_and_meet_again() {
     for name in ["near", "far"] {
         assert_same(&shared, &place.path().join(name).join("film"));
     }
+}
+
+/// A seed on one side and a peer on the other, when nothing arrives any more of what `silent` sends.
+fn is_mended_after_silence_of(silent: usize) {
+    let Some(cable) = Cable::lay() else { return };
+    let place = tempdir().expect("a folder");
+    let shared = file(place.path(), "film", 3_000_000);
+    let (seed, link) = cable.seed(place.path(), &shared);
+    let peer = cable.join(1, place.path(), "peer", &link);
+    peer.wait_until("progress", |event| number(event, "done_bytes") > 0);
+    [&seed, &peer].iter().for_each(|node| node.pass_over());
+    assert!(cable.mute(silent), "one direction is cut");
+    for node in [&seed, &peer] {
+        node.wait_until("peer", |event| event["state"] == "gone");
+    }
+    assert!(!place.path().join("peer/film").exists(), "it cannot have got the rest");
+    assert!(cable.unmute(silent), "the direction is whole again");
+    peer.wait_for("complete");
+    assert_same(&shared, &place.path().join("peer/film"));
+}
+
+#[test]
+fn a_seed_that_hears_and_is_not_heard_is_given_up_and_gives_up_and_both_meet_again() {
+    is_mended_after_silence_of(0);
+}
+
+#[test]
+fn a_peer_that_hears_and_is_not_heard_is_given_up_and_gives_up_and_both_meet_again() {
+    is_mended_after_silence_of(1);
 }
