@@ -2,6 +2,7 @@
 //!
 //! Every queue, clock, socket and file is on the shell's side; every decision on the core's.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -73,6 +74,8 @@ pub enum Event {
         wanted: PieceSet,
         /// Who was caught lying in earlier lives of this download.
         banned: Vec<Ban>,
+        /// The leaves, as they lie there, of pieces that are there and wrong: some may be right.
+        doubtful: BTreeMap<PieceIndex, Vec<Digest>>,
     },
     /// What became of an [`Action::Write`].
     Wrote {

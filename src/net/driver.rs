@@ -4,7 +4,7 @@ mod disks;
 mod perform;
 mod stop;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -254,7 +254,8 @@ impl Driver {
                 self.shelves.insert(share, Shelf::prepared(&prepared));
                 let wanted = prepared.store.wanted().clone();
                 let banned = prepared.banned;
-                self.tell(Event::Prepared { share, held: prepared.held, wanted, banned });
+                let (held, doubtful) = (prepared.held, BTreeMap::new());
+                self.tell(Event::Prepared { share, held, wanted, banned, doubtful });
             }
         }
     }

@@ -189,8 +189,10 @@ impl Node {
             Event::Served { link, block, sent } => {
                 self.visit_member(link, now, out, |swarm, turn| swarm.served(link, block, sent, turn));
             }
-            Event::Prepared { share, held, wanted, banned } => {
-                self.visit(share, now, out, |swarm, turn| swarm.prepared(held, wanted, &banned, turn));
+            Event::Prepared { share, held, wanted, banned, doubtful } => {
+                self.visit(share, now, out, |swarm, turn| {
+                    swarm.prepared(held, wanted, doubtful, &banned, turn)
+                });
             }
             Event::Wrote { share, block, done } => {
                 self.visit(share, now, out, |swarm, turn| swarm.wrote(block, done, turn));

@@ -29,6 +29,18 @@ pub struct Suspect {
     tried: BTreeSet<LinkId>,
 }
 
+impl Suspect {
+    /// This peer is asked first.
+    pub(super) fn of(link: LinkId, now: Moment) -> Suspect {
+        Suspect { asked: Some((link, now)), tried: BTreeSet::from([link]) }
+    }
+
+    /// Who is asked now.
+    pub(super) fn asked(&self) -> Option<LinkId> {
+        self.asked.map(|(link, _)| link)
+    }
+}
+
 impl Swarm {
     /// A piece's root is wrong.
     pub(super) fn suspect(&mut self, piece: PieceIndex) {

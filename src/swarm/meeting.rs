@@ -1,11 +1,11 @@
 //! How links come and go: who is let in, one link for each pair, whom to dial, and telling peers of peers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::content::PieceSet;
-use crate::ids::{Endpoint, LinkId, PeerId};
+use crate::content::{PieceIndex, PieceSet};
+use crate::ids::{Digest, Endpoint, LinkId, PeerId};
 use crate::scope::Scope;
 use crate::seam::{Action, Ban, News};
 use crate::time::Moment;
@@ -330,9 +330,17 @@ impl Swarm {
     }
 
     /// The shell has looked: from now on blocks are exchanged.
-    pub fn prepared(&mut self, held: PieceSet, wanted: PieceSet, banned: &[Ban], turn: &mut Turn<'_>) {
+    pub fn prepared(
+        &mut self,
+        held: PieceSet,
+        wanted: PieceSet,
+        doubtful: BTreeMap<PieceIndex, Vec<Digest>>,
+        banned: &[Ban],
+        turn: &mut Turn<'_>,
+    ) {
         let Some(metainfo) = self.metainfo.clone() else { return };
         let mut picker = super::Picker::new(metainfo, held, wanted, &mut self.chance);
+        doubtful.into_iter().for_each(|(piece, leaves)| picker.doubt(piece, leaves));
         for session in self.sessions.values() {
             session
                 .stock
@@ -353,6 +361,7 @@ impl Swarm {
         }
         self.note_completion(turn);
         self.recall_bans(banned, turn);
+        self.take_up_doubts(turn);
         self.ask_everyone(turn);
     }
 

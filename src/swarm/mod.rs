@@ -9,6 +9,7 @@ mod book;
 mod choker;
 mod crowd;
 mod describing;
+mod doubting;
 mod download;
 mod holdings;
 mod meeting;
@@ -202,11 +203,11 @@ impl Swarm {
         let Some(metainfo) = self.metainfo.clone() else { return };
         let nothing = PieceSet::empty(metainfo.geometry().piece_count());
         match held {
-            Some(held) => self.prepared(held.clone(), held, &[], turn),
+            Some(held) => self.prepared(held.clone(), held, BTreeMap::new(), &[], turn),
             None if self.part == Part::Downloads => {
                 turn.out.push(Action::Prepare { share: self.share, metainfo })
             }
-            None => self.prepared(nothing.clone(), nothing, &[], turn),
+            None => self.prepared(nothing.clone(), nothing, BTreeMap::new(), &[], turn),
         }
     }
 
@@ -298,6 +299,7 @@ impl Swarm {
             self.look_over_links(turn);
             self.fetch_metainfo(turn);
             self.chase_truth(turn);
+            self.take_up_doubts(turn);
             self.play_endgame(turn);
             self.watch_progress(turn);
             self.dial(turn);

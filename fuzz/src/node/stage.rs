@@ -63,9 +63,13 @@ impl Stage {
     pub fn hold(&mut self, held: &PieceSet) {
         for piece in held.iter() {
             self.held.insert(piece.get());
-            let leaves = TRUTH.leaves[piece.index()].iter().enumerate();
-            self.disk.extend(leaves.map(|(leaf, digest)| ((piece.get(), leaf), *digest)));
+            self.lay_down(piece, &TRUTH.leaves[piece.index()]);
         }
+    }
+
+    fn lay_down(&mut self, piece: PieceIndex, leaves: &[Digest]) {
+        let leaves = leaves.iter().enumerate();
+        self.disk.extend(leaves.map(|(leaf, digest)| ((piece.get(), leaf), *digest)));
     }
 
     /// Gives the core an event and performs what it answers.
@@ -99,7 +103,10 @@ impl Stage {
                 }
             }
             Event::Lost { pieces, .. } => pieces.iter().for_each(|piece| self.lose(*piece)),
-            Event::Prepared { held, .. } => self.hold(held),
+            Event::Prepared { held, doubtful, .. } => {
+                self.hold(held);
+                doubtful.iter().for_each(|(piece, leaves)| self.lay_down(*piece, leaves));
+            }
             Event::DeadlineReached => {
                 let count = if self.spins.0 == self.now { self.spins.1 + 1 } else { 1 };
                 self.spins = (self.now, count);

@@ -225,8 +225,10 @@ impl Story {
         let Some(share) = self.stage.preparing.pop() else { return };
         let (held, wanted) = (some(input), if input.is_rare(3) { some(input) } else { all() });
         let ban = |n: u8| Ban { id: PeerId([n; 20]), ip: [10, 0, 0, n].into(), port: 7070 };
-        let banned = (0..input.byte() % 4).map(ban).collect();
-        self.stage.happens(Event::Prepared { share, held, wanted, banned });
+        let byte = input.byte();
+        let banned = (0..byte % 4).map(ban).collect();
+        let doubtful = TRUTH.spoilt(byte / 4, &held);
+        self.stage.happens(Event::Prepared { share, held, wanted, banned, doubtful });
     }
 
     /// Bytes that may be a line.

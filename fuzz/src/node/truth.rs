@@ -1,9 +1,10 @@
 //! The share of the stories: a few pieces, of which every leaf is known.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use minibit::content::metainfo::FileEntry;
-use minibit::content::{Block, LEAF_BYTES, Metainfo, Name, TreePath, merkle};
+use minibit::content::{Block, LEAF_BYTES, Metainfo, Name, PieceIndex, PieceSet, TreePath, merkle};
 use minibit::ids::Digest;
 
 const PIECE_BYTES: u32 = 4 * LEAF_BYTES;
@@ -39,6 +40,16 @@ impl Truth {
         let name = Name::new(b"share").expect("a plain name");
         let metainfo = Metainfo::describe(&name, PIECE_BYTES, false, files, hashes, Vec::new());
         Truth { metainfo: Arc::new(metainfo.expect("a plain share")), leaves }
+    }
+
+    /// The pieces that `bits` tell and that are not held, as they may lie there: every other leaf wrong.
+    pub fn spoilt(&self, bits: u8, held: &PieceSet) -> BTreeMap<PieceIndex, Vec<Digest>> {
+        let is_there = |piece: &PieceIndex| bits >> (piece.get() % 6) & 1 == 1 && !held.contains(*piece);
+        let pieces = self.metainfo.geometry().pieces().filter(is_there);
+        let leaf = |(at, digest): (usize, &Digest)| if at % 2 == 0 { Digest([9; 32]) } else { *digest };
+        pieces
+            .map(|piece| (piece, self.leaves[piece.index()].iter().enumerate().map(leaf).collect()))
+            .collect()
     }
 
     /// The digests of a block's leaves.

@@ -7,6 +7,7 @@ mod bearing;
 mod crowding;
 mod giving;
 mod meeting;
+mod mending;
 mod storing;
 mod taking;
 
@@ -50,7 +51,10 @@ struct Stage {
 
 impl Stage {
     fn with(role: Role, start: Start) -> Stage {
-        let metainfo = metainfo();
+        let metainfo = match &start {
+            Start::Described(metainfo) | Start::Holding { metainfo, .. } => Arc::clone(metainfo),
+            Start::Linked | Start::Register(_) => metainfo(),
+        };
         let config = NodeConfig {
             id: OWN,
             port: 7070,
@@ -78,7 +82,13 @@ impl Stage {
         let mut stage = Stage::with(Role::Peer, Start::Described(metainfo()));
         assert!(stage.out.iter().any(|action| matches!(action, Action::Prepare { .. })));
         let (held, wanted) = (PieceSet::empty(PIECES), PieceSet::full(PIECES));
-        stage.happens(Event::Prepared { share: stage.share(), held, wanted, banned: Vec::new() });
+        stage.happens(Event::Prepared {
+            share: stage.share(),
+            held,
+            wanted,
+            banned: Vec::new(),
+            doubtful: BTreeMap::new(),
+        });
         stage
     }
 

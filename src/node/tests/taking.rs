@@ -83,7 +83,7 @@ fn a_ban_is_kept_with_the_download_and_holds_in_its_next_life() {
     let mut stage = Stage::with(Role::Peer, Start::Described(metainfo()));
     let early = stage.guest(1);
     let (share, held, wanted) = (stage.share(), PieceSet::empty(PIECES), PieceSet::full(PIECES));
-    let out = stage.happens(Event::Prepared { share, held, wanted, banned });
+    let out = stage.happens(Event::Prepared { share, held, wanted, banned, doubtful: BTreeMap::new() });
     assert_eq!(farewell(&out, early), Some(ErrorCode::Banned));
     let (again, _) = stage.connected([10, 0, 0, 1], None);
     assert_eq!(farewell(&stage.says(again, stage.register(1, 5000)), again), Some(ErrorCode::Banned));
@@ -260,7 +260,16 @@ fn a_stock_past_the_end_is_an_error_once_the_share_is_known() {
     assert_eq!(farewell(&early.says(link, stock_of(0, PIECES)), link), None);
     let (share, held, wanted) = (early.share(), PieceSet::empty(PIECES), PieceSet::full(PIECES));
     assert_eq!(
-        farewell(&early.happens(Event::Prepared { share, held, wanted, banned: Vec::new() }), link),
+        farewell(
+            &early.happens(Event::Prepared {
+                share,
+                held,
+                wanted,
+                banned: Vec::new(),
+                doubtful: BTreeMap::new()
+            }),
+            link
+        ),
         Some(ErrorCode::Protocol)
     );
 }

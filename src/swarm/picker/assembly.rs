@@ -52,6 +52,12 @@ impl Assembly {
         Assembly { piece, piece_bytes, leaves, asks: Vec::new(), gifts: Vec::new(), writes_pending: 0 }
     }
 
+    /// All leaves are here, given by nobody.
+    pub fn there(piece: PieceIndex, piece_bytes: u32, digests: &[Digest]) -> Assembly {
+        let leaves = digests.iter().map(|digest| Leaf::Got(*digest)).collect();
+        Assembly { leaves, ..Assembly::new(piece, piece_bytes) }
+    }
+
     /// Whether some leaf is neither here nor asked for.
     pub fn has_free(&self) -> bool {
         self.leaves.contains(&Leaf::Free)

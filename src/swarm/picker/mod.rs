@@ -3,6 +3,7 @@
 //! Knows pieces, counts and who was asked; does not decide whether a peer may be asked, nor how much at once.
 
 mod assembly;
+mod doubt;
 mod progress;
 mod rarity;
 #[cfg(test)]
@@ -70,6 +71,7 @@ pub struct Offer<'a> {
 enum Want {
     Unwanted,
     Missing,
+    Doubtful,
     Begun,
     Held,
 }
@@ -94,8 +96,8 @@ pub enum Finish {
     Wrong,
 }
 
-/// The state of every piece. Invariant: a piece is open in `rarity` exactly when it is `Missing`, and in `begun` exactly
-/// when it is `Begun`; `free` are those of `begun` with a leaf to ask for.
+/// The state of every piece. Invariant: a piece is open in `rarity` exactly when it is `Missing`, in `doubtful` exactly when
+/// it is `Doubtful`, and in `begun` exactly when it is `Begun`; `free` are those of `begun` with a leaf to ask for.
 #[derive(Debug)]
 pub struct Picker {
     metainfo: Arc<Metainfo>,
@@ -103,6 +105,8 @@ pub struct Picker {
     held: PieceSet,
     wanted: PieceSet,
     rarity: Rarity,
+    /// The leaves, as they lie there, of pieces that are there and wrong, and that nobody is asked for yet.
+    doubtful: BTreeMap<PieceIndex, Vec<Digest>>,
     begun: BTreeMap<PieceIndex, Assembly>,
     free: BTreeSet<PieceIndex>,
     /// Wanted, and not held.
@@ -134,6 +138,7 @@ impl Picker {
             held,
             wanted,
             rarity,
+            doubtful: BTreeMap::new(),
             begun: BTreeMap::new(),
             free: BTreeSet::new(),
             lacking,
@@ -298,7 +303,7 @@ impl Picker {
 
     /// What there was of `piece` is not there any more: where it is wanted, it is fetched again. Whether it was held.
     pub fn want_again(&mut self, piece: PieceIndex) -> bool {
-        if self.begun.contains_key(&piece) {
+        if self.begun.contains_key(&piece) || self.doubtful.contains_key(&piece) {
             self.reopen(piece);
         }
         let was_held = self.forget(piece);
@@ -311,6 +316,7 @@ impl Picker {
     }
 
     fn reopen(&mut self, piece: PieceIndex) {
+        self.doubtful.remove(&piece);
         self.begun.remove(&piece);
         self.free.remove(&piece);
         self.wants[piece.index()] = Want::Missing;
@@ -382,7 +388,10 @@ impl Picker {
 
     /// Whether all that is missing is asked of somebody.
     pub fn all_is_asked(&self) -> bool {
-        self.rarity.open_count() == 0 && self.free.is_empty() && !self.begun.is_empty()
+        self.rarity.open_count() == 0
+            && self.doubtful.is_empty()
+            && self.free.is_empty()
+            && !self.begun.is_empty()
     }
 
     /// Whether this block is asked of `link`, and of nobody else.
@@ -426,7 +435,9 @@ impl Picker {
             let want = self.wants[piece.index()];
             assert_eq!(want == Want::Missing, self.rarity.is_open(piece), "{piece:?} {want:?}");
             assert_eq!(want == Want::Begun, self.begun.contains_key(&piece), "{piece:?} {want:?}");
-            assert_eq!(matches!(want, Want::Missing | Want::Begun), self.lacks(piece), "{piece:?} {want:?}");
+            assert_eq!(want == Want::Doubtful, self.doubtful.contains_key(&piece), "{piece:?} {want:?}");
+            let is_lacked = matches!(want, Want::Missing | Want::Doubtful | Want::Begun);
+            assert_eq!(is_lacked, self.lacks(piece), "{piece:?} {want:?}");
             assert_eq!(want == Want::Held, self.held.contains(piece), "{piece:?} {want:?}");
             let is_free = self.begun.get(&piece).is_some_and(Assembly::has_free);
             assert_eq!(is_free, self.free.contains(&piece), "{piece:?}");

@@ -127,15 +127,18 @@ impl World {
         self.post(seat, link, framed(&message, Payload::Digests(leaves), None));
     }
 
-    /// What is truly on the disk, and what this machine was told to want.
+    /// What is truly on the disk, what is there and wrong, and what this machine was told to want.
     fn prepare(&mut self, seat: Seat, share: ShareId) {
         let machine = &self.machines[seat.machine];
         let truth = self.truth(share);
         let held = truth.set(|piece| machine.disk.is_true(truth, piece as usize));
         let wants = machine.spec.wants;
         let wanted = truth.set(|piece| wants.is_none_or(|(divisor, rest)| piece % divisor == rest));
+        let there = |piece: PieceIndex| Some((piece, machine.disk.piece(share, piece.index())?));
+        let pieces = truth.metainfo.geometry().pieces();
+        let doubtful = pieces.filter(|piece| !held.contains(*piece)).filter_map(there).collect();
         let banned = machine.bans.get(&share).cloned().unwrap_or_default();
-        let prepared = Event::Prepared { share, held, wanted, banned };
+        let prepared = Event::Prepared { share, held, wanted, banned, doubtful };
         self.queue.after(20 * MOMENT, Happening::Core(seat, prepared));
     }
 }

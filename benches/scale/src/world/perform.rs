@@ -1,5 +1,6 @@
 //! How each action of a core is performed and answered.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use minibit::content::PieceSet;
@@ -104,7 +105,10 @@ impl World {
     pub(super) fn prepared(&mut self, machine: u32) {
         let (share, piece_count) = (self.share.metainfo.share(), self.share.piece_count());
         let (held, wanted) = (PieceSet::empty(piece_count), PieceSet::full(piece_count));
-        self.tell(machine, Event::Prepared { share, held, wanted, banned: Vec::new() });
+        self.tell(
+            machine,
+            Event::Prepared { share, held, wanted, banned: Vec::new(), doubtful: BTreeMap::new() },
+        );
     }
 
     /// A frame reached the other end of its lane, which may have stopped listening.
