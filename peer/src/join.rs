@@ -10,7 +10,7 @@ use minibit::console::start::Place;
 use minibit::console::subject::Subject;
 use minibit::console::{Exit, Failure, Talk, human};
 use minibit::ids::Endpoint;
-use minibit::net::content::{Plan, known_metainfo};
+use minibit::net::content::{Differing, Plan, known_metainfo};
 use minibit::node::{NodeConfig, ShareConfig, Start};
 use minibit::wire::Role;
 use tokio_util::sync::CancellationToken;
@@ -79,6 +79,7 @@ fn shared(subject: Subject, endpoints: Vec<Endpoint>, join: Join) -> Shared {
         Subject::Described(metainfo) => Start::Described(metainfo),
     };
     let config = ShareConfig { share, start, endpoints, goal: None };
-    let plan = Plan { dir: join.dir, select: join.select, force: join.force };
+    let differing = if join.force { Differing::Replaced } else { Differing::Refused };
+    let plan = Plan { dir: join.dir, select: join.select, differing };
     Shared { config, name, store: None, plan: Some(plan) }
 }

@@ -4,7 +4,7 @@ mod disks;
 mod perform;
 mod stop;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::accept::{Guest, Seats, accept};
 use super::clock::Clock;
 use super::content::{Plan, Store, StoreError};
 use super::disk::{Disk, Ended};
-use super::jobs::Done;
+use super::jobs::{Done, Prepared};
 use super::link::{INBOX_REPORTS_MAX, Link, Report, Tools};
 pub use super::listen::{listen, own_addresses};
 use super::pool::{Buffer, Pool};
@@ -253,8 +253,7 @@ impl Driver {
                 let Some(prepared) = self.unless_failed(outcome) else { return };
                 self.shelves.insert(share, Shelf::prepared(&prepared));
                 let wanted = prepared.store.wanted().clone();
-                let banned = prepared.banned;
-                let (held, doubtful) = (prepared.held, BTreeMap::new());
+                let Prepared { held, banned, doubtful, .. } = prepared;
                 self.tell(Event::Prepared { share, held, wanted, banned, doubtful });
             }
         }

@@ -1,5 +1,6 @@
 //! What the driver starts and does not wait for, and what became of it.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use super::accept::Guest;
 use super::content::{Plan, Store, StoreError};
 use super::dial::dial;
 use super::offload::offload;
-use crate::content::{FileIndex, Metainfo, PieceSet};
-use crate::ids::{Endpoint, ShareId};
+use crate::content::{FileIndex, Metainfo, PieceIndex, PieceSet};
+use crate::ids::{Digest, Endpoint, ShareId};
 use crate::seam::Ban;
 
 /// How far a check goes on before it is told of again.
@@ -46,6 +47,7 @@ pub(crate) struct Prepared {
     pub(crate) held: PieceSet,
     pub(crate) is_finished: bool,
     pub(crate) banned: Vec<Ban>,
+    pub(crate) doubtful: BTreeMap<PieceIndex, Vec<Digest>>,
 }
 
 /// Dials; without a seat it comes to nothing at once.
@@ -125,7 +127,8 @@ fn open(
     store.flush()?;
     let is_finished = store.is_finished();
     let banned = store.banned();
-    Ok(Prepared { store: Arc::new(store), held, is_finished, banned })
+    let doubtful = store.doubtful(&progress)?;
+    Ok(Prepared { store: Arc::new(store), held, is_finished, banned, doubtful })
 }
 
 fn shown(path: &Path) -> String {

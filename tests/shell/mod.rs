@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use minibit::content::PieceSet;
 use minibit::ids::{Endpoint, PeerId, ShareId};
-use minibit::net::content::{Plan, ScanOptions, UNWATCHED, scan};
+use minibit::net::content::{Differing, Plan, ScanOptions, UNWATCHED, scan};
 use minibit::net::{Desk, RunError, listen, run};
 use minibit::node::{Node, NodeConfig, ShareConfig, Start};
 use minibit::seam::{News, ShareView};
@@ -58,7 +58,7 @@ pub fn holding(path: &Path) -> Part {
 
 /// A peer that knows a link.
 pub fn joining(share: ShareId, dir: &Path, endpoints: Vec<Endpoint>) -> Part {
-    let plan = Plan { dir: dir.to_owned(), select: Vec::new(), force: false };
+    let plan = Plan { dir: dir.to_owned(), select: Vec::new(), differing: Differing::Refused };
     let config = ShareConfig { share, start: Start::Linked, endpoints, goal: None };
     Part { config, desk: Box::new(move |desk| _ = desk.plans.insert(share, plan)) }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use minibit::content::metainfo::FileEntry;
 use minibit::content::{Metainfo, Name, TreePath};
 use minibit::ids::Digest;
-use minibit::net::content::{Plan, Store, StoreError, UNWATCHED};
+use minibit::net::content::{Differing, Plan, Store, StoreError, UNWATCHED};
 
 use crate::support::*;
 
@@ -214,7 +214,7 @@ fn with_force_a_file_is_replaced_only_when_the_new_one_is_whole() {
         let shared = share(&world.there);
         let file = world.here.join("tree/a");
         put(&file, &wrong);
-        let (store, held) = open(&Plan { force: true, ..plan(&world.here) }, &shared);
+        let (store, held) = open(&Plan { differing: Differing::Replaced, ..plan(&world.here) }, &shared);
         assert!(held.is_empty());
         let pieces: Vec<_> = store.wanted().iter().collect();
         copy_piece(&shared.store, &store, pieces[0]);

@@ -1,8 +1,7 @@
 //! What an orderly end is worth: the next run takes files at their word that look as they did, and looks before it gives.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -47,11 +46,6 @@ fn finish(world: &World, shared: &Scanned, store: Store, held: &PieceSet) {
 
 fn journal(world: &World, shared: &Scanned) -> PathBuf {
     room(&world.here, shared).join("journal")
-}
-
-fn spoil(path: &PathBuf, at: u64) {
-    let file = OpenOptions::new().write(true).open(path).expect("a file");
-    file.write_all_at(b"!?", at).expect("writable");
 }
 
 const HELD: [[u32; 2]; 2] = [[0, 2], [4, 37]];

@@ -8,6 +8,7 @@ mod changes;
 mod crash;
 mod finish;
 mod journal;
+mod mend;
 mod resume;
 mod retouch;
 mod scan;

@@ -1,11 +1,14 @@
 //! Trees of files, and the shortest words to share, open and fill.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use minibit::content::{Block, PieceIndex, PieceSet};
-use minibit::net::content::{Plan, ScanError, ScanOptions, Scanned, Store, StoreError, UNWATCHED, scan};
+use minibit::net::content::{
+    Differing, Plan, ScanError, ScanOptions, Scanned, Store, StoreError, UNWATCHED, scan,
+};
 use tempfile::TempDir;
 
 pub const PIECE_BYTES: u32 = 32 * 1024;
@@ -41,6 +44,12 @@ pub fn put(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).expect("a file");
 }
 
+/// Changes two bytes of a file.
+pub fn spoil(path: &Path, at: u64) {
+    let file = fs::OpenOptions::new().write(true).open(path).expect("a file");
+    file.write_all_at(b"!?", at).expect("writable");
+}
+
 pub fn try_share(path: &Path, options: ScanOptions) -> Result<Scanned, ScanError> {
     scan(path, options, UNWATCHED)
 }
@@ -51,7 +60,7 @@ pub fn share(path: &Path) -> Scanned {
 }
 
 pub fn plan(dir: &Path) -> Plan {
-    Plan { dir: dir.to_owned(), select: Vec::new(), force: false }
+    Plan { dir: dir.to_owned(), select: Vec::new(), differing: Differing::Refused }
 }
 
 pub fn try_open(plan: &Plan, shared: &Scanned) -> Result<(Store, PieceSet), StoreError> {

@@ -14,8 +14,10 @@ mod walk;
 
 pub use cache::{HashCache, Unchanged};
 pub use scan::{ScanError, ScanOptions, Scanned, scan};
-pub use store::{Change, Loss, Plan, ReadFault, Store, StoreError, Witness, known_metainfo, select};
-pub use verify::{Fault, Verdict, verify};
+pub use store::{
+    Change, Differing, Loss, Plan, ReadFault, Store, StoreError, Witness, known_metainfo, select,
+};
+pub use verify::{Fault, Verdict, download_folder, verify};
 
 use std::ops::ControlFlow;
 

@@ -73,6 +73,19 @@ pub fn verify(path: &Path, metainfo: &Metainfo, progress: Progress<'_>) -> Resul
     Ok(Verdict { files: geometry.file_count(), bytes: geometry.total_bytes(), faults })
 }
 
+/// The folder to download into so that [`verify`] finds the share at `path` again, links on the way resolved; none where what
+/// it looks at there has another name than the share.
+pub fn download_folder(path: &Path, metainfo: &Metainfo) -> Option<PathBuf> {
+    let place = std::path::absolute(base(path, metainfo)).ok()?;
+    let place = match (fs::canonicalize(&place), place.parent(), place.file_name()) {
+        (Ok(place), _, _) => place,
+        (Err(_), Some(folder), Some(name)) => fs::canonicalize(folder).ok()?.join(name),
+        _ => return None,
+    };
+    let is_named_so = place.file_name() == Some(local([metainfo.name()]).as_os_str());
+    place.parent().filter(|_| is_named_so).map(Path::to_owned)
+}
+
 /// One file as it is seen before it is read.
 struct Look {
     path: PathBuf,

@@ -8,16 +8,17 @@ mod model;
 mod recorder;
 mod story;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use minibit::chance::Chance;
-use minibit::net::content::{ScanOptions, Scanned};
+use minibit::net::content::{Differing, ScanOptions, Scanned};
 use tempfile::TempDir;
 
 use crate::retouch::retouch_journal;
-use crate::support::{World, try_share, world};
+use crate::support::{World, content, put, try_share, world};
 use check::{FILES, Truth};
 use model::{Disk, Image};
 use story::{Course, Story, image_of, play, recover};
@@ -65,7 +66,7 @@ impl Stage {
 
     /// Crashes after every change of `story`, each `times` with another part lost, now and then once more while it recovers.
     fn crash_everywhere(&mut self, story: &Story, times: usize, chance: &mut Chance) {
-        let mut disk = Disk::holding(Image::default());
+        let mut disk = Disk::holding(story.first.clone());
         for count in 0..=story.log.len() {
             for _ in 0..times {
                 let image = disk.crash(chance);
@@ -80,21 +81,21 @@ impl Stage {
     fn recover_from(&mut self, image: &Image, story: &Story, count: usize, chance: &mut Chance) {
         let _said = Said(&story.log[..count]);
         let promised = story.promised_at(count);
-        let log = self.recover(image, &promised);
+        let log = self.recover(image, story.course, &promised);
         if chance.below(8) == 0 {
             let mut disk = Disk::holding(image.clone());
             log.iter().take(chance.below(log.len() + 1)).for_each(|op| disk.apply(op));
             let again = disk.crash(chance);
-            self.recover(&again, &promised);
+            self.recover(&again, story.course, &promised);
         }
     }
 
-    fn recover(&mut self, image: &Image, promised: &std::collections::BTreeSet<u32>) -> Vec<recorder::Op> {
+    fn recover(&mut self, image: &Image, course: Course, promised: &BTreeSet<u32>) -> Vec<recorder::Op> {
         let dir = self.ground.path().join("crashed");
         fs::create_dir_all(&dir).expect("a folder");
         image.lay_down(&dir);
         retouch_journal(&self.shared, &dir);
-        let (opened, log) = recover(&self.shared, &dir);
+        let (opened, log) = recover(&self.shared, &dir, course);
         let (store, held) = opened.expect("a crash is no reason not to go on");
         self.truth.check(&self.shared, &dir, &held, promised);
         drop(store);
@@ -124,7 +125,8 @@ fn is_long() -> bool {
     seeds() > SEEDS
 }
 
-const COURSE: Course = Course { commits_percent: 12, is_stopped: false, failing: None };
+const COURSE: Course =
+    Course { commits_percent: 12, is_stopped: false, differing: Differing::Refused, failing: None };
 
 #[test]
 fn after_a_crash_at_any_moment_nothing_wrong_is_believed_and_nothing_synced_is_lost() {
@@ -138,6 +140,38 @@ fn after_a_crash_at_any_moment_nothing_wrong_is_believed_and_nothing_synced_is_l
         if is_long() && seed % 50 == 49 {
             eprintln!("{} recoveries of {} downloads", stage.recoveries, seed + 1);
         }
+    }
+}
+
+/// A copy with wrong bytes in it, a file too short, one too long, and one missing.
+fn lay_down_spoilt(dir: &Path) {
+    for (path, bytes) in FILES {
+        let mut there = content(path, bytes);
+        match path {
+            "a" => [0, 17 * 16_384 + 5, 39 * 16_384].iter().for_each(|at| there[*at] ^= 1),
+            "b/c" => there.truncate(9 * 16_384 + 100),
+            "b/d" => {
+                there[20_000] ^= 1;
+                there.extend([7; 100]);
+            }
+            "e/f/g" => continue,
+            _ => {}
+        }
+        put(&dir.join("tree").join(path), &there);
+    }
+}
+
+#[test]
+fn after_a_crash_while_a_copy_is_mended_nothing_that_was_right_is_lost() {
+    let mut stage = Stage::new();
+    for seed in 0..seeds().div_ceil(2) {
+        let mut chance = Chance::new(1_000_000 + seed);
+        let course = Course { is_stopped: seed % 3 == 2, differing: Differing::Mended, ..COURSE };
+        let dir = stage.fresh();
+        lay_down_spoilt(&dir);
+        let story = play(&stage.shared, &dir, course, &mut chance);
+        assert_eq!((story.is_finished, story.promised_at(0).len()), (!course.is_stopped, 51));
+        stage.crash_everywhere(&story, if is_long() { TIMES_LONG } else { TIMES }, &mut chance);
     }
 }
 
@@ -173,7 +207,7 @@ fn a_download_outlives_the_failure_of_any_one_change() {
             let tree = image_of(&dir);
             for (path, bytes) in FILES {
                 let there = &tree.files[&Path::new("tree").join(path)];
-                assert!(*there == crate::support::content(path, bytes), "change {number}: '{path}'");
+                assert!(*there == content(path, bytes), "change {number}: '{path}'");
             }
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use minibit::chance::Chance;
 use minibit::content::{PieceIndex, PieceSet};
-use minibit::net::content::{Scanned, Store, StoreError, UNWATCHED};
+use minibit::net::content::{Differing, Plan, Scanned, Store, StoreError, UNWATCHED};
 
 use super::model::Image;
 use super::recorder::{Op, Recorder};
@@ -16,12 +16,16 @@ use crate::support::{blocks, plan};
 /// What a download did to the disk, and what it may count on at each moment.
 #[derive(Debug)]
 pub struct Story {
+    /// How it went.
+    pub course: Course,
     /// Every change, in order.
     pub log: Vec<Op>,
     /// What was committed once so many changes were made: it is there after any later crash.
     pub promised: Vec<(usize, BTreeSet<u32>)>,
     /// Whether it ran to its end, with everything in its place.
     pub is_finished: bool,
+    /// What lay there before, and lasts.
+    pub first: Image,
 }
 
 impl Story {
@@ -39,8 +43,16 @@ pub struct Course {
     pub commits_percent: usize,
     /// Whether it is stopped, in order, before it is done.
     pub is_stopped: bool,
+    /// What becomes of files that are there and differ.
+    pub differing: Differing,
     /// The change that fails, once.
     pub failing: Option<(usize, io::ErrorKind)>,
+}
+
+impl Course {
+    fn plan(&self, dir: &Path) -> Plan {
+        Plan { differing: self.differing, ..plan(dir) }
+    }
 }
 
 /// Plays a download of `shared` into `dir` as `course` says.
@@ -49,13 +61,18 @@ pub fn play(shared: &Scanned, dir: &Path, course: Course, chance: &mut Chance) -
         None => Recorder::new(),
         Some((number, kind)) => Recorder::failing(dir, number, kind),
     };
+    let first = image_of(dir);
     let mut player = Player { shared, recorder: recorder.clone(), promised: Vec::new() };
     let mut is_finished = false;
     // A change that fails while the download begins ends it; the next attempt goes on.
     for _ in 0..2 {
         if let Ok((store, held)) =
-            Store::open_watched(&plan(dir), shared.metainfo.clone(), UNWATCHED, Some(recorder.clone()))
+            Store::open_watched(&course.plan(dir), shared.metainfo.clone(), UNWATCHED, Some(recorder.clone()))
         {
+            if course.differing == Differing::Mended {
+                // What was right where it lay is as good as noted from the start.
+                player.promised.push((0, held.iter().map(PieceIndex::get).collect()));
+            }
             is_finished = player.download(&store, &held, course, chance);
             break;
         }
@@ -64,7 +81,7 @@ pub fn play(shared: &Scanned, dir: &Path, course: Course, chance: &mut Chance) -
             "only the injected fault stops a download"
         );
     }
-    Story { log: recorder.log(), promised: player.promised, is_finished }
+    Story { course, log: recorder.log(), promised: player.promised, is_finished, first }
 }
 
 struct Player<'a> {
@@ -157,9 +174,14 @@ impl Player<'_> {
 }
 
 /// Starts anew on what a crash left, writing down what that changes.
-pub fn recover(shared: &Scanned, dir: &Path) -> (Result<(Store, PieceSet), StoreError>, Vec<Op>) {
+pub fn recover(
+    shared: &Scanned,
+    dir: &Path,
+    course: Course,
+) -> (Result<(Store, PieceSet), StoreError>, Vec<Op>) {
     let recorder = Recorder::new();
-    let opened = Store::open_watched(&plan(dir), shared.metainfo.clone(), UNWATCHED, Some(recorder.clone()));
+    let opened =
+        Store::open_watched(&course.plan(dir), shared.metainfo.clone(), UNWATCHED, Some(recorder.clone()));
     (opened, recorder.log())
 }
 

@@ -8,6 +8,7 @@ pub(super) mod fuzz;
 mod holes;
 mod journal;
 mod ledger;
+mod mend;
 mod open;
 mod place;
 mod read;
@@ -18,6 +19,7 @@ mod space;
 mod survey;
 mod trouble;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -49,8 +51,21 @@ pub struct Plan {
     pub dir: PathBuf,
     /// Globs over paths below the share's folder; none = everything.
     pub select: Vec<String>,
-    /// Whether a file that is there and differs may be replaced.
-    pub force: bool,
+    /// What becomes of a file that is there and differs.
+    pub differing: Differing,
+}
+
+/// What a download does with a file that stands where one of its own belongs, and differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Differing {
+    /// It is left alone, and the download refused.
+    #[default]
+    Refused,
+    /// It stands until the new one is whole, and is replaced then.
+    Replaced,
+    /// It becomes the file in the making, of which only what is wrong is fetched, and comes back when it is whole. What is
+    /// there is verified to the last byte, whatever an earlier run said of it.
+    Mended,
 }
 
 /// Why a download cannot begin or go on.
@@ -76,9 +91,9 @@ pub enum StoreError {
         /// Which, escaped.
         path: String,
     },
-    /// Another process downloads the same share here.
+    /// Another process downloads the same share here, or seeds what it downloaded.
     #[error(
-        "process {pid} already downloads this share into '{dir}': stop it, or choose another folder with -o"
+        "process {pid} already downloads or seeds this share in '{dir}': stop it, or choose another folder with -o"
     )]
     Locked {
         /// Who.
@@ -128,9 +143,18 @@ struct Download {
     room: Room,
     /// None while it cannot be written; locked as long as a commit lasts.
     journal: Mutex<Option<Journal>>,
-    force: bool,
+    differing: Differing,
+    /// Files that differ and were not taken to be mended: they stand until the new ones are whole.
+    outdated: BTreeSet<FileIndex>,
     /// Whether everything was chosen, empty folders included.
     is_whole: bool,
+}
+
+impl Download {
+    /// Whether what stands in the place of `file` gives way to the new one.
+    fn may_replace(&self, file: FileIndex) -> bool {
+        self.differing == Differing::Replaced || self.outdated.contains(&file)
+    }
 }
 
 impl Store {

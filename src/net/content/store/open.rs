@@ -1,15 +1,17 @@
 //! Begins a download, or goes on with one: what is in the way is refused, what is there verified, what is missing must fit.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::change::{Gate, Witness};
 use super::journal;
 use super::ledger::{Ledger, Place};
+use super::mend::Mending;
 use super::recheck::Recheck;
 use super::room::{ROOM, Room};
 use super::survey::Survey;
-use super::{Download, Handles, Plan, Store, StoreError, select, space};
+use super::{Differing, Download, Handles, Plan, Store, StoreError, select, space};
 use crate::content::{FileIndex, Metainfo, PieceSet};
 use crate::net::content::Progress;
 use crate::net::content::beneath::{Beneath, below_target, local, shown};
@@ -39,19 +41,28 @@ impl Store {
         }
         let base = enter(plan, &metainfo, &selected)?.watched(Gate(witness));
         let room = Room::enter(&base, metainfo.share())?;
-        let told = journal::read(&room, &metainfo);
+        let is_mended = plan.differing == Differing::Mended;
+        let told = if is_mended { journal::unread(&metainfo) } else { journal::read(&room, &metainfo) };
         let mut ledger = Ledger::new(metainfo.geometry(), selected);
-        let survey = Survey::take(&metainfo, &base, &room, &ledger, plan.force, progress)?;
+        let survey = Survey::take(&metainfo, &base, &room, &ledger, plan.differing, progress)?;
         space::check(&plan.dir, survey.needed(&metainfo, &ledger, |file| survey.is_candidate(file)))?;
         let recheck =
             Recheck { metainfo: &metainfo, base: &base, room: &room, survey: &survey, told: &told, progress };
-        recheck.run(&mut ledger)?;
-        refuse_what_differs(&metainfo, &base, &survey, &ledger, plan.force)?;
-        space::check(&plan.dir, survey.needed(&metainfo, &ledger, |file| is_final(&ledger, file)))?;
+        let right = recheck.run(&mut ledger)?;
+        if plan.differing == Differing::Refused {
+            refuse_what_differs(&metainfo, &base, &survey, &ledger)?;
+        }
+        let is_there = |file| is_final(&ledger, file) || is_mended && survey.is_candidate(file);
+        space::check(&plan.dir, survey.needed(&metainfo, &ledger, is_there))?;
         room.note(&metainfo)?;
         room.stay();
-        mend(&metainfo, &room, &survey, &mut ledger)?;
-        let store = Store::downloading(plan, metainfo, base, room, ledger);
+        let outdated = match is_mended {
+            true => Mending { metainfo: &metainfo, base: &base, room: &room, survey: &survey, right: &right }
+                .run(&mut ledger)?,
+            false => BTreeSet::new(),
+        };
+        tidy(&metainfo, &room, &survey, &mut ledger)?;
+        let store = Store::downloading(plan, metainfo, base, room, ledger, outdated);
         store.begin_journal(&told)?;
         store.complete_what_is_whole()?;
         store.move_into_place(&[])?;
@@ -59,7 +70,14 @@ impl Store {
         Ok((store, held))
     }
 
-    fn downloading(plan: &Plan, metainfo: Arc<Metainfo>, base: Beneath, room: Room, ledger: Ledger) -> Store {
+    fn downloading(
+        plan: &Plan,
+        metainfo: Arc<Metainfo>,
+        base: Beneath,
+        room: Room,
+        ledger: Ledger,
+        outdated: BTreeSet<FileIndex>,
+    ) -> Store {
         let geometry = metainfo.geometry();
         let mut wanted = PieceSet::empty(geometry.piece_count());
         for file in geometry.files().filter(|file| ledger.is_selected(*file)) {
@@ -69,7 +87,8 @@ impl Store {
         }
         let path = plan.dir.join(local([metainfo.name()]));
         let journal = Mutex::new(None);
-        let download = Download { room, journal, force: plan.force, is_whole: plan.select.is_empty() };
+        let (differing, is_whole) = (plan.differing, plan.select.is_empty());
+        let download = Download { room, journal, differing, outdated, is_whole };
         let (handles, ledger) = (Handles::default(), Mutex::new(ledger));
         Store { metainfo, wanted, base, path, ledger, handles, download: Some(download) }
     }
@@ -90,28 +109,25 @@ fn is_final(ledger: &Ledger, file: FileIndex) -> bool {
     matches!(ledger.place(file), Place::Final(_))
 }
 
-/// A chosen file that stands there and turned out to differ is not ours to replace, unless by `force`.
+/// A chosen file that stands there and turned out to differ is not ours to replace.
 fn refuse_what_differs(
     metainfo: &Metainfo,
     base: &Beneath,
     survey: &Survey,
     ledger: &Ledger,
-    force: bool,
 ) -> Result<(), StoreError> {
     let differs = |file: &FileIndex| {
         ledger.is_selected(*file) && survey.is_candidate(*file) && !is_final(ledger, *file)
     };
     match metainfo.geometry().files().find(differs) {
-        Some(file) if !force => {
-            Err(StoreError::WouldOverwrite { path: base.shown(&below_target(metainfo, file)) })
-        }
-        _ => Ok(()),
+        Some(file) => Err(StoreError::WouldOverwrite { path: base.shown(&below_target(metainfo, file)) }),
+        None => Ok(()),
     }
 }
 
 /// Brings the room in order: nothing of what stands in its final place, nothing of a wrong length. The largest file is
 /// begun at once, so that a file system that cannot hold it says so now and not after gigabytes.
-fn mend(metainfo: &Metainfo, room: &Room, survey: &Survey, ledger: &mut Ledger) -> Result<(), StoreError> {
+fn tidy(metainfo: &Metainfo, room: &Room, survey: &Survey, ledger: &mut Ledger) -> Result<(), StoreError> {
     for (file, bytes) in survey.partials() {
         if is_final(ledger, file) {
             room.discard(file)?;

@@ -111,7 +111,7 @@ impl Store {
         }
         let partial = download.room.within_partial(file);
         let moved = download.room.gate().pass(Change::Move(&partial, &to), || {
-            rename(download.room.partial(), &room::name(file), folder, name, download.force)
+            rename(download.room.partial(), &room::name(file), folder, name, download.may_replace(file))
         });
         moved.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StoreError::WouldOverwrite { path: self.base.shown(&to) },

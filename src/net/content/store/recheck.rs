@@ -32,8 +32,9 @@ pub(super) struct Recheck<'a> {
 }
 
 impl Recheck<'_> {
-    /// Notes in `ledger` every file that is right where it belongs, and every right piece of the files in the making.
-    pub(super) fn run(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
+    /// Notes in `ledger` every file that is right where it belongs, and every right piece of the files in the making. Gives
+    /// the right pieces of what stands there, of files that are not right as a whole too.
+    pub(super) fn run(&self, ledger: &mut Ledger) -> Result<PieceSet, StoreError> {
         let geometry = self.metainfo.geometry();
         self.trust(ledger);
         let is_open = |file: &FileIndex| self.survey.is_candidate(*file) && !is_final(ledger, *file);
@@ -45,12 +46,13 @@ impl Recheck<'_> {
         let begun: Vec<PieceIndex> = made.flat_map(|file| self.begun(file)).collect();
         let (stand_bytes, begun_bytes) = (self.bytes(&stand), self.bytes(&begun));
         let total_bytes = stand_bytes + begun_bytes;
-        self.adopt(ledger, &finals, &stand, total_bytes)?;
+        let right = self.adopt(ledger, &finals, &stand, total_bytes)?;
         let begun: Vec<PieceIndex> = begun
             .into_iter()
             .filter(|piece| ledger.place(geometry.place(*piece).0) == Place::Making)
             .collect();
-        Ok(self.go_on(ledger, &begun, total_bytes)?)
+        self.go_on(ledger, &begun, total_bytes)?;
+        Ok(right)
     }
 
     /// Takes the word of a run that ended in order for every file that looks as it did then.
@@ -96,7 +98,7 @@ impl Recheck<'_> {
         finals: &[FileIndex],
         pieces: &[PieceIndex],
         total_bytes: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<PieceSet, StoreError> {
         let open = |file: FileIndex| -> io::Result<(File, Stamp)> {
             let stamp = self.survey.candidate(file).ok_or(io::ErrorKind::NotFound)?;
             Ok((self.base.read(&below_target(self.metainfo, file))?, stamp))
@@ -104,11 +106,13 @@ impl Recheck<'_> {
         let (right, faults) = self.check(pieces, 0, total_bytes, &open)?;
         for file in finals.iter().filter(|file| !faults.contains_key(file)) {
             let is_right = self.metainfo.geometry().pieces_of(*file).all(|piece| right.contains(piece));
-            if let Some(stamp) = self.survey.candidate(*file).filter(|_| is_right) {
+            let is_adoptable = |stamp: &Stamp| is_right && stamp.bytes == self.metainfo.file(*file).length;
+            if let Some(stamp) = self.survey.candidate(*file).filter(is_adoptable) {
                 ledger.stand(self.metainfo.geometry(), *file, stamp);
             }
         }
-        self.refuse_unreadable(ledger, faults)
+        self.refuse_unreadable(ledger, faults)?;
+        Ok(right)
     }
 
     /// A chosen file that cannot be read is not known to differ.

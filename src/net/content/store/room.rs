@@ -219,6 +219,15 @@ impl Room {
         Ok(begun)
     }
 
+    /// Makes what stands at `path` in `folder` the file in the making, in place of what there was of it.
+    pub(super) fn take_in(&self, file: FileIndex, folder: &Dir, path: &Path) -> io::Result<()> {
+        let standing = path.file_name().expect("a file has a name");
+        let take = || folder.rename(standing, &self.partial, name(file));
+        self.gate.pass(Change::Move(path, &self.within_partial(file)), take)?;
+        self.has_new_names.store(true, Ordering::Release);
+        Ok(())
+    }
+
     /// Takes away what there is of `file`.
     pub(super) fn discard(&self, file: FileIndex) -> Result<(), StoreError> {
         let path = self.within_partial(file);

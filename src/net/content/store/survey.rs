@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
 
-use super::StoreError;
 use super::journal::Whereabouts;
 use super::ledger::Ledger;
 use super::room::Room;
+use super::{Differing, StoreError};
 use crate::content::{FileIndex, Metainfo};
 use crate::net::content::beneath::{Beneath, Standing, below_target};
 use crate::net::content::stamp::{Mark, Stamp};
@@ -16,7 +16,7 @@ use crate::net::content::{Progress, go_on};
 /// What was seen of each file.
 #[derive(Debug)]
 pub(super) struct Survey {
-    /// In its final place, of the right length.
+    /// In its final place; of the right length, unless it is to be mended.
     finals: Vec<Option<Mark>>,
     /// In the room: how it looks, and the bytes it takes on the disk.
     partials: Vec<Option<(Mark, u64)>>,
@@ -30,7 +30,7 @@ impl Survey {
         base: &Beneath,
         room: &Room,
         ledger: &Ledger,
-        force: bool,
+        differing: Differing,
         progress: Progress<'_>,
     ) -> Result<Survey, StoreError> {
         let files: Vec<FileIndex> = metainfo.geometry().files().collect();
@@ -42,14 +42,14 @@ impl Survey {
             let path = below_target(metainfo, file);
             let seen = looker
                 .look(&path)
-                .and_then(|standing| candidate(metainfo, base, file, &path, standing, force));
+                .and_then(|standing| candidate(metainfo, base, file, &path, standing, differing));
             survey.finals.push(if ledger.is_selected(file) { seen? } else { seen.unwrap_or(None) });
             survey.partials.push(if is_room_empty { None } else { room.look(file)? });
         }
         Ok(survey)
     }
 
-    /// The stamp of the file that may be adopted.
+    /// The stamp of the file that may be adopted, or mended.
     pub(super) fn candidate(&self, file: FileIndex) -> Option<Stamp> {
         self.finals[file.index()].map(|mark| mark.stamp)
     }
@@ -62,7 +62,7 @@ impl Survey {
         }
     }
 
-    /// Whether a file of the right length stands in the final place.
+    /// Whether a file that may be adopted, or mended, stands in the final place.
     pub(super) fn is_candidate(&self, file: FileIndex) -> bool {
         self.candidate(file).is_some()
     }
@@ -80,12 +80,15 @@ impl Survey {
         ledger: &Ledger,
         there: impl Fn(FileIndex) -> bool,
     ) -> u64 {
-        let missing = self.files.iter().filter(|file| ledger.is_selected(**file) && !there(**file));
+        let chosen = self.files.iter().filter(|file| ledger.is_selected(**file));
         let needed = |file: &FileIndex| {
-            let taken = self.partials[file.index()].map_or(0, |(_, taken)| taken);
+            let taken = match self.candidate(*file).filter(|_| there(*file)) {
+                Some(standing) => standing.bytes,
+                None => self.partials[file.index()].map_or(0, |(_, taken)| taken),
+            };
             metainfo.file(*file).length.saturating_sub(taken)
         };
-        missing.map(needed).sum()
+        chosen.map(needed).sum()
     }
 }
 
@@ -96,15 +99,18 @@ fn candidate(
     file: FileIndex,
     path: &Path,
     standing: Standing,
-    force: bool,
+    differing: Differing,
 ) -> Result<Option<Mark>, StoreError> {
     match standing {
         Standing::Nothing => Ok(None),
         Standing::Folder => Err(base.in_the_way(path, "a folder where a file must be")),
         Standing::Special(what) => Err(base.in_the_way(path, what)),
         Standing::File(data) if data.len() == metainfo.file(file).length => Ok(Some(Mark::from(&data))),
-        Standing::File(_) if force => Ok(None),
-        Standing::File(_) => Err(StoreError::WouldOverwrite { path: base.shown(path) }),
+        Standing::File(data) => match differing {
+            Differing::Refused => Err(StoreError::WouldOverwrite { path: base.shown(path) }),
+            Differing::Replaced => Ok(None),
+            Differing::Mended => Ok(Some(Mark::from(&data))),
+        },
     }
 }
 
