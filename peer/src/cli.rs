@@ -77,7 +77,7 @@ pub struct Join {
     /// Stop so long after everything is there: 90s, 5m, 2h, 1h30m
     #[arg(long, value_name = "DURATION", env = "MINIBIT_SEED_FOR", value_parser = amounts::duration)]
     pub seed_for: Option<Duration>,
-    /// Replace files that are there and differ
+    /// Replace files that are there and differ; verify --repair fetches only what is wrong of them
     #[arg(long, env = "MINIBIT_FORCE", value_parser = FalseyValueParser::new())]
     pub force: bool,
 }
@@ -142,21 +142,25 @@ pub struct Show {
     pub timeout: Duration,
 }
 
-/// Check a file or folder against a link or a metainfo file
+/// Check a file or folder against a link or a metainfo file, and mend it with --repair
 #[derive(Args, Debug)]
 #[command(after_help = Exit::help(
 "  minibit-peer verify photos photos.torrent
-  minibit-peer verify Downloads/photos 'magnet:?xt=urn:btmh:1220...&x.pe=host:7070'"))]
+  minibit-peer verify Downloads/photos 'magnet:?xt=urn:btmh:1220...&x.pe=host:7070'
+  minibit-peer verify --repair photos photos.torrent --peer 10.0.0.7:6881"))]
 pub struct Verify {
     /// The file or folder of the share, or the folder that holds it
     pub path: PathBuf,
     /// A magnet link between single quotes, or a metainfo file
     #[arg(value_name = "LINK|FILE")]
     pub subject: OsString,
-    /// Ask this peer too for the description behind a link; may be repeated
+    /// Mend it: fetch what is wrong or missing, and nothing else; files that are right are not touched
+    #[arg(long, env = "MINIBIT_REPAIR", value_parser = FalseyValueParser::new())]
+    pub repair: bool,
+    /// Ask this peer too for the description behind a link, or for what is wrong; may be repeated
     #[arg(long, value_name = "HOST:PORT", env = "MINIBIT_PEER", value_delimiter = ',')]
     pub peer: Vec<Endpoint>,
-    /// How long to ask peers for the description behind a link
+    /// How long to ask peers for the description behind a link, or to look for one who has what is wrong
     #[arg(long, value_name = "DURATION", default_value = "30s", env = "MINIBIT_TIMEOUT", value_parser = amounts::duration)]
     pub timeout: Duration,
 }

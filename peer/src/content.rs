@@ -13,6 +13,7 @@ use minibit::net::content::Fault;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Create, Show, Verify};
+use crate::repair;
 
 /// Hashes a path and writes its metainfo file.
 pub async fn create(create: Create, talk: &Talk, stop: CancellationToken) -> Result<Exit, Failure> {
@@ -46,17 +47,20 @@ pub async fn show(show: Show, talk: &Talk, stop: CancellationToken) -> Result<Ex
 
 /// Checks a path against a description; the exit code tells whether all is right.
 pub async fn verify(verify: Verify, talk: &Talk, stop: CancellationToken) -> Result<Exit, Failure> {
-    if let Err(error) = std::fs::symlink_metadata(&verify.path) {
+    let subject = Subject::read(&verify.subject)?;
+    if let Err(error) = std::fs::symlink_metadata(&verify.path)
+        && !(verify.repair && repair::is_begun(&verify.path, &subject))
+    {
         return Err(Failure::failed(format!("cannot read '{}': {error}", human::path(&verify.path))));
     }
-    let metainfo = match Subject::read(&verify.subject)? {
-        Subject::Described(metainfo) => metainfo,
+    let metainfo = match &subject {
+        Subject::Described(metainfo) => Arc::clone(metainfo),
         Subject::Link(link) => {
-            let found = fetched(&link, &verify.peer, verify.timeout, talk, &stop).await?;
+            let found = fetched(link, &verify.peer, verify.timeout, talk, &stop).await?;
             found.ok_or_else(|| unknown(&stop))?
         }
     };
-    let verdict = look::check(verify.path, metainfo, talk, &stop).await?;
+    let verdict = look::check(verify.path.clone(), Arc::clone(&metainfo), talk, &stop).await?;
     verdict.faults.iter().for_each(|fault| tell_fault(fault, talk));
     let (files, bytes, bad_files) = (verdict.files, verdict.bytes, verdict.faults.len());
     talk.event(&Event::Verified { files, bytes, bad_files });
@@ -66,7 +70,10 @@ pub async fn verify(verify: Verify, talk: &Talk, stop: CancellationToken) -> Res
         return Ok(Exit::Done);
     }
     talk.result(&format!("{counts}: {} not as they should be", human::counted(bad_files as u64, "file")));
-    Ok(Exit::Failed)
+    if !verify.repair {
+        return Ok(Exit::Failed);
+    }
+    repair::run(&verify, &subject, metainfo, bad_files as u64, talk, stop).await
 }
 
 async fn fetched(

@@ -49,15 +49,20 @@ pub async fn run(join: Join, talk: &Talk, stop: CancellationToken) -> Result<Exi
 /// A free port on every address.
 pub const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
 
-/// Whom to dial: what the subject says, then what was typed, each once. Only with a metainfo file may it be nobody: its
-/// owner can hold everything already, and be dialled by others.
-fn endpoints(subject: &Subject, typed: &[Endpoint]) -> Result<Vec<Endpoint>, Failure> {
+/// What the subject says, then what was typed, each once.
+pub fn all_endpoints(subject: &Subject, typed: &[Endpoint]) -> Vec<Endpoint> {
     let mut all: Vec<Endpoint> = Vec::new();
     for endpoint in subject.endpoints().iter().chain(typed) {
         if !all.contains(endpoint) {
             all.push(endpoint.clone());
         }
     }
+    all
+}
+
+/// Whom to dial. Only with a metainfo file may it be nobody: its owner can hold everything already, and be dialled by others.
+fn endpoints(subject: &Subject, typed: &[Endpoint]) -> Result<Vec<Endpoint>, Failure> {
+    let all = all_endpoints(subject, typed);
     if all.is_empty() && matches!(subject, Subject::Link(_)) {
         let message = "there is nobody to ask: neither the link nor the command line names a peer";
         return Err(Failure::usage(message).hint("name one with --peer HOST:PORT"));
@@ -67,7 +72,7 @@ fn endpoints(subject: &Subject, typed: &[Endpoint]) -> Result<Vec<Endpoint>, Fai
 
 fn download(join: &Join) -> Download {
     let seed_for = if join.leave_when_complete { Some(Duration::ZERO) } else { join.seed_for };
-    Download { dir: join.dir.clone(), seed_for, timeout: join.timeout }
+    Download { dir: join.dir.clone(), seed_for, timeout: join.timeout, mended_files: None }
 }
 
 fn shared(subject: Subject, endpoints: Vec<Endpoint>, join: Join) -> Shared {

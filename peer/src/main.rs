@@ -3,6 +3,7 @@
 mod cli;
 mod content;
 mod join;
+mod repair;
 mod share;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::binaries;
+use super::outside::is_root;
 use super::program::Program;
 
 /// No story waits longer than this for anything.
@@ -41,6 +42,15 @@ impl Node {
     /// Starts `minibit-peer` likewise.
     pub fn peer<S: AsRef<OsStr>>(place: &Path, name: &str, words: impl IntoIterator<Item = S>) -> Node {
         Node::start(binaries::peer(), place, name, words)
+    }
+
+    /// Starts `minibit-peer` likewise; it may write only where its user may, though that be root.
+    pub fn powerless_peer(place: &Path, name: &str, words: &[&str]) -> Node {
+        if !is_root() {
+            return Node::peer(place, name, words);
+        }
+        let dropped = ["--bounding-set", "-dac_override,-dac_read_search", Node::peer_program()];
+        Node::other(place, name, "setpriv", [&dropped[..], words].concat())
     }
 
     /// Starts `minibit-tracker` likewise, within what `ulimit` is told.

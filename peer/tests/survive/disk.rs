@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::tempdir;
 
-use super::common::outside::{Foreign, is_root, may_mount};
+use super::common::outside::{Foreign, may_mount};
 use super::content::{assert_same, file, noise, write};
 use super::node::{ANYWHERE, Node, number, seed, str};
 
@@ -119,14 +119,8 @@ fn a_file_system_that_cannot_be_written_is_named_at_once() {
     assert!(matches!(errors[..], [line] if line.contains(str(&disk.path))), "one line: {}", end.talk);
 }
 
-/// A peer that may write only where its user may, though that be root.
 fn join_as_user(place: &Path, link: &str) -> Node {
-    let words = [&["join", link, "-o", "peer"], &ANYWHERE[..]].concat();
-    if !is_root() {
-        return Node::peer(place, "peer", words);
-    }
-    let dropped = ["--bounding-set", "-dac_override,-dac_read_search", Node::peer_program()];
-    Node::other(place, "peer", "setpriv", [&dropped[..], &words].concat())
+    Node::powerless_peer(place, "peer", &[&["join", link, "-o", "peer"], &ANYWHERE[..]].concat())
 }
 
 /// Gives every folder at and below `path` these permissions.

@@ -7,6 +7,7 @@ mod choosing;
 mod common;
 mod crowded;
 mod libtorrent;
+mod mending;
 mod spreading;
 mod stopping;
 mod stranger;

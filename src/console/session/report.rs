@@ -1,9 +1,9 @@
 //! What a session tells a person and a program as it goes on.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::time::Duration;
 
+use super::watcher::Download;
 use crate::console::event::Event;
 use crate::console::talk::Talk;
 use crate::console::{human, publish, screen};
@@ -40,9 +40,9 @@ impl Report {
     }
 
     /// Everything wanted is in its place.
-    pub fn complete(&self, view: &ShareView, dir: &Path, after: Duration, talk: &Talk) {
+    pub fn complete(&self, view: &ShareView, download: &Download, after: Duration, talk: &Talk) {
         let name = view.metainfo.as_ref().map(|metainfo| metainfo.name().to_string()).unwrap_or_default();
-        let path = format!("{}/{name}", human::path(dir));
+        let path = format!("{}/{name}", human::path(&download.dir));
         talk.event(&Event::Complete {
             share: view.share.to_string(),
             path: path.clone(),
@@ -52,7 +52,10 @@ impl Report {
             from_peer_bytes: view.from_peer_bytes,
             wasted_bytes: view.wasted_bytes,
         });
-        talk.result(&summary(view, &path, after));
+        talk.result(&match download.mended_files {
+            Some(files) => mended(view, &path, files, after),
+            None => summary(view, &path, after),
+        });
     }
 
     /// How every share stands.
@@ -106,6 +109,12 @@ impl Report {
         }
         true
     }
+}
+
+fn mended(view: &ShareView, path: &str, files: u64, after: Duration) -> String {
+    let fetched = view.from_seed_bytes.saturating_add(view.from_peer_bytes);
+    let (files, fetched) = (human::counted(files, "file"), human::bytes(fetched));
+    format!("mended {files} of {path}: {fetched} fetched in {}", human::span(after))
 }
 
 fn summary(view: &ShareView, path: &str, after: Duration) -> String {

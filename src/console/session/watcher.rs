@@ -35,6 +35,8 @@ pub struct Download {
     pub seed_for: Option<Duration>,
     /// How long to wait for the first peer; none = for ever.
     pub timeout: Option<Duration>,
+    /// How many files it mends; none = it is a download like any other.
+    pub mended_files: Option<u64>,
 }
 
 /// Something that is due every so often.
@@ -127,7 +129,7 @@ impl<'a> Watcher<'a> {
             && view.complete
         {
             self.complete_at = Some(now);
-            self.report.complete(view, &download.dir, now, self.talk);
+            self.report.complete(view, download, now, self.talk);
             match download.seed_for {
                 None => self.talk.say("seeding until stopped (Ctrl-C)"),
                 Some(Duration::ZERO) => {}
@@ -311,7 +313,8 @@ mod tests {
     }
 
     fn download(seed_for: Option<u64>, timeout: Option<u64>) -> Download {
-        Download { dir: PathBuf::new(), seed_for: seed_for.map(at), timeout: timeout.map(at) }
+        let (seed_for, timeout) = (seed_for.map(at), timeout.map(at));
+        Download { dir: PathBuf::new(), seed_for, timeout, mended_files: None }
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub enum StoreError {
     },
     /// A file that is there and differs; it was not touched.
     #[error(
-        "'{path}' is there already and differs: move it away, choose another folder with -o, or replace it with --force"
+        "'{path}' is there already and differs: move it away, choose another folder with -o, mend it with verify --repair, or replace it with --force"
     )]
     WouldOverwrite {
         /// Which, escaped.
