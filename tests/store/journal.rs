@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use minibit::content::PieceSet;
-use minibit::net::content::{Loss, ReadFault, Scanned, Store};
+use minibit::net::content::{Loss, Plan, ReadFault, Scanned, Store};
 
 use crate::retouch::retouch_journal;
 use crate::support::*;
@@ -124,6 +124,19 @@ fn bytes_that_rotted_in_their_final_place_are_never_given_and_not_written_over()
     assert!(matches!(loss, Loss { fault: ReadFault::Rotten { .. }, again: false, .. }), "{loss:?}");
     assert!(held.contains(rotten));
     assert!(store.read(blocks(&store, rotten)[0], &mut vec![0; 16 * 1024]).is_err(), "nor when asked again");
+}
+
+#[test]
+fn of_a_rotten_file_it_is_said_to_mend_the_copy_or_where_only_some_was_chosen_to_fetch_the_file_again() {
+    for (select, advice) in [(None, "verify --repair"), (Some("b".to_owned()), "join --force")] {
+        let (world, shared) = closed();
+        spoil(&world.here.join("tree/b"), 40_000);
+        retouch_journal(&shared, &world.here);
+        let (store, held) = open(&Plan { select: Vec::from_iter(select), ..plan(&world.here) }, &shared);
+        let rotten = held.iter().nth(4).unwrap();
+        let loss = store.read(blocks(&store, rotten)[0], &mut vec![0; 16 * 1024]).unwrap_err();
+        assert!(loss.fault.to_string().contains(advice), "{}", loss.fault);
+    }
 }
 
 #[test]

@@ -214,8 +214,12 @@ impl Store {
         let again = self.may_make_again(&ledger, file);
         let place = if again { Place::Making } else { ledger.place(file) };
         ledger.lose_some(&self.metainfo, file, &[piece], place);
-        let then = match self.download {
+        let then = match &self.download {
             Some(_) if again => "what is wrong is fetched again",
+            Some(download) if download.is_whole => {
+                "what is wrong is not served; stop this, and mend it with verify --repair PATH LINK|FILE"
+            }
+            // A mended copy has everything, and here only some of it was chosen.
             Some(_) => "what is wrong is not served; fetch the file again with join --force",
             None => "what is wrong is not served; share it again with --rehash",
         };
