@@ -60,7 +60,7 @@ struct Run {
 
 #[derive(Args)]
 struct Validate {
-    /// Lines of JSON with n, up, down, seed_up, delay, ratio and seed_copies
+    /// Lines of JSON as minibit-bench writes them, or with n, up, down, seed_up, delay, ratio and seed_copies
     measured: PathBuf,
     /// Only contenders whose name contains this
     #[arg(long, default_value = "minibit", value_name = "NAME")]

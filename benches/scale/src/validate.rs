@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::outcome::play;
 use crate::scenario::{Aim, Scenario};
@@ -73,6 +73,7 @@ fn cases(text: &str, contender: &str) -> anyhow::Result<BTreeMap<Case, Measured>
     let mut cases: BTreeMap<Case, Measured> = BTreeMap::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let row: Value = serde_json::from_str(line).with_context(|| format!("line {}", number + 1))?;
+        let row = of_bench(&row).unwrap_or(row);
         let name = row["contender"].as_str().unwrap_or("minibit");
         let Some((case, ratio)) = case(&row, name).filter(|_| name.contains(contender)) else { continue };
         let measured = cases.entry(case).or_default();
@@ -80,6 +81,23 @@ fn cases(text: &str, contender: &str) -> anyhow::Result<BTreeMap<Case, Measured>
         measured.copies.extend(row["seed_copies"].as_f64());
     }
     Ok(cases)
+}
+
+/// The same of a line that `minibit-bench` wrote: its figures, or a failed run.
+fn of_bench(row: &Value) -> Option<Value> {
+    let (shape, figures) = (row.get("shape")?, row.get("figures")?);
+    let part = |what: &str, of: &str| Some(figures[what].as_f64()? / figures[of].as_f64()?);
+    Some(json!({
+        "contender": row["contender"],
+        "n": row["peers"],
+        "up": shape["peer_up"],
+        "down": shape["down"],
+        "seed_up": shape["seed_up"],
+        "delay": figures["delay_ms"],
+        "bytes": figures["bytes"],
+        "ratio": part("wall_s", "bound_s"),
+        "seed_copies": part("sent_bytes", "bytes"),
+    }))
 }
 
 /// What a line tells of; none where the run failed or the network was not shaped.
@@ -151,6 +169,15 @@ mod tests {
         assert_eq!((cases.len(), case.peers, case.mib, case.aim), (1, 8, 64, "reciprocal"));
         assert_eq!(measured.ratios, [1.5, 1.6]);
         assert!(super::cases(&text, "rqbit").unwrap().is_empty());
+        let shape = r#""shape":{"seed_up":50.0,"peer_up":10.0,"down":50.0,"delay_ms":20}"#;
+        let figures =
+            r#"{"bytes":67108864,"wall_s":15.0,"bound_s":10.0,"sent_bytes":134217728,"delay_ms":0}"#;
+        let line =
+            |figures| format!(r#"{{"contender":"minibit-last-peer","peers":8,{shape},"figures":{figures}}}"#);
+        let cases = super::cases(&format!("{}\n{}\n", line(figures), line("null")), "mini").unwrap();
+        let (case, measured) = cases.first_key_value().unwrap();
+        assert_eq!((case.peers, case.mib, case.aim, case.up.as_str()), (8, 64, "last-peer", "10"));
+        assert_eq!((&measured.ratios[..], &measured.copies[..]), (&[1.5][..], &[2.0][..]));
         assert!(super::cases("no json", "").is_err());
     }
 }

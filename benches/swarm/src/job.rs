@@ -1,6 +1,7 @@
 //! What is to be done: how much, by how many, over what lines; and the least time that any protocol needs for it.
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 /// Bits of a megabit.
 const MEGABIT: f64 = 1e6;
@@ -49,7 +50,7 @@ pub enum Content {
 }
 
 /// The lines: megabits a second, and the delay of one way in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shape {
     /// Up, the seed's.
     pub seed_up: f64,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::job::Shape;
 use crate::table::table;
 
 /// What was measured in one run whose every byte was verified.
@@ -53,6 +54,9 @@ pub struct Row {
     pub peers: u8,
     /// `lo` or `ns`.
     pub lab: String,
+    /// What lines were asked for; none = as fast as the machine goes.
+    #[serde(default)]
+    pub shape: Option<Shape>,
     /// Whose run.
     pub contender: String,
     /// Which of its runs.
@@ -115,7 +119,7 @@ pub mod tests {
         let figures =
             Figures { bytes: 1 << 20, wall_s, cpu_s: 2.0 * wall_s, bound_s: Some(1.0), ..Figures::default() };
         let (job, lab, contender) = ("one".to_owned(), "lo".to_owned(), contender.to_owned());
-        Row { job, peers: 1, lab, contender, run: 0, figures: Some(figures), error: None }
+        Row { job, peers: 1, lab, shape: None, contender, run: 0, figures: Some(figures), error: None }
     }
 
     #[test]

@@ -143,7 +143,7 @@ fn row(setting: &Setting<'_>, contender: &str, run: u32, outcome: Result<Figures
     };
     let (job, lab, contender) =
         (setting.job.name.clone(), setting.lab.word().to_owned(), contender.to_owned());
-    Row { job, peers: setting.job.peers, lab, contender, run, figures, error }
+    Row { job, peers: setting.job.peers, lab, shape: setting.job.shape, contender, run, figures, error }
 }
 
 /// A run as it is told at once.
