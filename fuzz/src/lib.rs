@@ -5,6 +5,7 @@
 mod bans;
 mod bencode;
 mod frames;
+mod journal;
 mod links;
 mod messages;
 mod metainfo;
@@ -22,7 +23,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "frames", run: frames::run },
     Target { name: "splits", run: frames::run_at_every_place },
     Target { name: "messages", run: messages::run },
@@ -32,6 +33,7 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "links", run: links::run },
     Target { name: "sheet", run: sheet::run },
     Target { name: "bans", run: bans::run },
+    Target { name: "journal", run: journal::run },
     Target { name: "node", run: node::run },
 ];
 

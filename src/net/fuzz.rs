@@ -2,5 +2,5 @@
 //!
 //! No promise of the library; here so that the rooms may change without the targets.
 
-pub use super::content::fuzz::{bans, sheet_again, with_ban};
+pub use super::content::fuzz::{Journaled, bans, chained, journaled, sheet_again, with_ban};
 pub use super::link::fuzz::Framing;

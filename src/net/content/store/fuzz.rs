@@ -1,6 +1,7 @@
-//! The file of bans, read from bytes at hand, for the fuzz targets.
+//! The file of bans and the journal, read from bytes at hand, for the fuzz targets.
 
 use super::bans;
+pub use super::journal::fuzz::{Journaled, chained, journaled};
 use crate::seam::Ban;
 
 /// The bans in what such a file holds.

@@ -1,6 +1,8 @@
 //! The journal of a download: which pieces are verified and on the disk to stay, and whether the last process ended in order.
 //! Written only after what it speaks of was synced. What it says is worth a look at the files, never more.
 
+#[cfg(feature = "fuzz")]
+pub(super) mod fuzz;
 mod record;
 #[cfg(test)]
 mod tests;
