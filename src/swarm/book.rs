@@ -17,6 +17,8 @@ pub const ENDPOINTS_MAX: usize = 2_000;
 pub const DIALS_MAX: usize = 32;
 /// Places on one public address that others may tell us of: nobody is knocked at every door of.
 const HEARSAY_MAX: usize = 8;
+/// One that failed so often, over some five minutes, does not count among them.
+const HOPELESS: u32 = 8;
 /// Below this, ports are other services': none is dialled because somebody says so.
 const PORT_MIN: u16 = 1024;
 /// So many of those that gave us something once have a dial of their own, whoever else is linked by now.
@@ -75,7 +77,9 @@ impl Book {
     /// Somebody else says that `id` is at `address`; to be tried from `not_before` on. Whether that is news.
     pub fn hear_of(&mut self, address: SocketAddr, id: PeerId, not_before: Moment) -> bool {
         let host = |port| Endpoint { port, ..Endpoint::at(address.ip(), 0) };
-        let there = |of: &BTreeMap<Endpoint, Entry>| of.range(host(0)..=host(u16::MAX)).count();
+        let there = |of: &BTreeMap<Endpoint, Entry>| {
+            of.range(host(0)..=host(u16::MAX)).filter(|(_, entry)| entry.failures < HOPELESS).count()
+        };
         let is_crowded = Scope::of(address.ip()) == Scope::Global
             && there(&self.entries) + there(&self.forgotten) >= HEARSAY_MAX;
         address.port() >= PORT_MIN && !is_crowded && self.learn(address, Some(id), not_before)

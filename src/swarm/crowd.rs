@@ -31,9 +31,13 @@ struct Given {
 }
 
 impl Given {
-    fn left(self, now: Moment) -> u64 {
-        let halvings = now.since(self.at).as_secs() / HALF_LIFE.as_secs();
-        self.bytes.checked_shr(u32::try_from(halvings).unwrap_or(u32::MAX)).unwrap_or(0)
+    /// As they count now: halved at each half-life, whatever was added meanwhile.
+    fn faded(self, now: Moment) -> Given {
+        let halvings = u32::try_from(now.since(self.at).as_secs() / HALF_LIFE.as_secs()).unwrap_or(u32::MAX);
+        match self.bytes.checked_shr(halvings) {
+            Some(bytes) if bytes > 0 => Given { bytes, at: self.at.after(HALF_LIFE * halvings) },
+            _ => Given { bytes: 0, at: now },
+        }
     }
 }
 
@@ -62,19 +66,22 @@ impl Crowd {
 
     /// A link that is gone was given so much: it counts for who comes from its address later.
     pub fn gave(&mut self, ip: IpAddr, bytes: u64, now: Moment) {
-        if bytes == 0 || Scope::of(ip) == Scope::Loopback {
+        if bytes == 0 || Scope::of(ip) != Scope::Global {
             return;
         }
-        let before = self.given(ip, now);
-        self.given.insert(host(ip), Given { bytes: before.saturating_add(bytes), at: now });
-        if self.given.len() > REMEMBERED_MAX {
-            self.given.pop_first();
+        let key = host(ip);
+        let before = self.given.get(&key).map_or(Given { bytes: 0, at: now }, |given| given.faded(now));
+        self.given.insert(key, Given { bytes: before.bytes.saturating_add(bytes), ..before });
+        if self.given.len() > REMEMBERED_MAX
+            && let Some(other) = self.given.keys().find(|other| **other != key).copied()
+        {
+            self.given.remove(&other);
         }
     }
 
     /// What links from `ip` that are gone were given, the older the less.
     pub fn given(&self, ip: IpAddr, now: Moment) -> u64 {
-        self.given.get(&host(ip)).map_or(0, |given| given.left(now))
+        self.given.get(&host(ip)).map_or(0, |given| given.faded(now).bytes)
     }
 
     /// How many links there are by address; for checks.
@@ -133,8 +140,20 @@ mod tests {
         assert_eq!(crowd.given(ip("203.0.113.1"), now.after(HALF_LIFE)), 450);
         assert_eq!(crowd.given(ip("203.0.113.1"), now.after(HALF_LIFE * 1_000)), 0);
         assert_eq!(crowd.given(ip("203.0.113.2"), now), 0);
-        crowd.gave(ip("127.0.0.1"), 900, now);
-        assert_eq!(crowd.given(ip("127.0.0.1"), now), 0, "on one machine all are seen at one address");
+        for near in ["127.0.0.1", "192.168.1.7", "fd00::7"] {
+            crowd.gave(ip(near), 900, now);
+            assert_eq!(crowd.given(ip(near), now), 0, "many may be seen at {near}");
+        }
+    }
+
+    #[test]
+    fn what_departed_links_were_given_fades_however_often_others_depart() {
+        let (mut crowd, mut now) = (Crowd::default(), Moment::START);
+        for _ in 0..1_000 {
+            crowd.gave(ip("203.0.113.1"), 1_000, now);
+            now = now.after(Duration::from_secs(20));
+        }
+        assert!(crowd.given(ip("203.0.113.1"), now) <= 6_000, "three in each half-life");
     }
 
     #[test]

@@ -121,6 +121,22 @@ fn nobody_is_dialled_twice_at_once_or_under_a_second_address() {
 }
 
 #[test]
+fn of_one_public_address_others_are_heard_of_once_those_known_failed_for_minutes() {
+    let (mut book, mut chance) = (Book::default(), Chance::new(1));
+    let place = |port| SocketAddr::from(([203, 0, 113, 1], port));
+    let hear = |book: &mut Book, port| book.hear_of(place(port), PeerId([9; 20]), Moment::START);
+    assert!((2000..2008).all(|port| hear(&mut book, port)));
+    assert!(!hear(&mut book, 2008));
+    let first = Endpoint::at(place(2000).ip(), 2000);
+    for round in 1..=u64::from(HOPELESS) {
+        assert!(!hear(&mut book, 2008), "{round} failures are not too many");
+        book.failed(&first, later(round), &mut chance);
+    }
+    assert!(hear(&mut book, 2008));
+    assert!(!hear(&mut book, 2009), "one took the place of one");
+}
+
+#[test]
 fn a_place_that_led_to_ourselves_is_not_learned_again() {
     let (mut book, mut chance) = (Book::default(), Chance::new(1));
     book.is_ourselves(Endpoint::at(address(1).ip(), 7070));
