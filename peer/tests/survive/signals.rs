@@ -58,6 +58,22 @@ fn sigterm_is_an_orderly_stop_too() {
 }
 
 #[test]
+fn a_terminal_that_is_gone_is_an_orderly_stop_too_unless_it_is_not_to_matter() {
+    let place = tempdir().expect("a folder");
+    let (seed, peer, link) = on_the_way(place.path());
+    peer.signal("HUP");
+    let end = peer.end();
+    assert_eq!(end.code, Some(3), "there is work left: {}", end.talk);
+    let words = ["-c", "trap '' HUP; exec \"$0\" \"$@\"", Node::peer_program(), "join", &link, "-o", "peer"];
+    let stays = Node::other(place.path(), "stays", "sh", [&words[..], &ANYWHERE[..]].concat());
+    stays.wait_for("progress");
+    stays.signal("HUP");
+    stays.wait_for("complete");
+    seed.signal("HUP");
+    assert_eq!(seed.end().code, Some(0));
+}
+
+#[test]
 fn a_program_whose_stdin_is_closed_and_whose_parent_is_gone_goes_on() {
     let place = tempdir().expect("a folder");
     let shared = file(place.path(), "film", BYTES);
