@@ -338,6 +338,11 @@ impl Checker {
         }
     }
 
+    /// Whether a machine banned an honest one, whose words a line or a disk had changed.
+    pub fn has_banned_the_honest(&self, machine: usize) -> bool {
+        self.books[machine].banned.iter().any(|id| !self.hostile_ids.contains(id))
+    }
+
     /// Whom a machine has an open link with.
     pub fn linked(&self, machine: usize) -> BTreeSet<usize> {
         let open = self.books[machine].links.values().filter(|link| !link.is_closing());

@@ -227,9 +227,4 @@ impl Machine {
     pub fn is_reachable(&self) -> bool {
         (self.node.is_some() || self.script.is_some()) && self.spec.listens && !self.is_refusing
     }
-
-    /// Whether it is the one that answers at `endpoint`.
-    pub fn answers(&self, endpoint: &Endpoint) -> bool {
-        self.endpoint() == *endpoint || self.script.as_ref().is_some_and(|script| script.answers(endpoint))
-    }
 }

@@ -114,12 +114,13 @@ fn populate(world: &mut World, chance: &mut Chance) {
     }
 }
 
-/// Whether every honest machine has all it wants.
+/// Whether every honest machine has all it wants. Who banned an honest one, for what a line made of its words, may have nobody
+/// left to ask: a ban is for good (`wire.md`).
 fn all_complete(world: &World) -> bool {
     (0..world.machines.len()).filter(|&machine| world.machines[machine].spec.lies.is_none()).all(|machine| {
         let is_register =
             world.machines[machine].spec.shares.iter().all(|(_, begin)| matches!(begin, Begin::Register(_)));
-        is_register || world.checker.is_complete(machine)
+        is_register || world.checker.is_complete(machine) || world.checker.has_banned_the_honest(machine)
     })
 }
 

@@ -245,7 +245,7 @@ impl World {
         if self.machines[seat.machine].life != seat.life || self.machines[seat.machine].node.is_none() {
             return;
         }
-        let target = self.machines.iter().position(|machine| machine.answers(&endpoint));
+        let target = self.machines.iter().position(|machine| machine.endpoint() == endpoint);
         let Some(to) = target.filter(|&to| self.machines[to].is_reachable()) else {
             let is_silent = target.is_none_or(|to| self.machines[to].is_silent);
             if !is_silent {

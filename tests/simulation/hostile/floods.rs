@@ -20,6 +20,8 @@ const RATE: u64 = 500_000;
 const LEAF: u64 = 16 * KIB;
 /// In a flooder's book, when its link was closed.
 const CLOSED: &str = "closed";
+/// How much of it was said.
+const SAID: &str = "said";
 
 /// What it says without end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +139,7 @@ impl Script for Flooder {
                 let (message, payload) = messages(self.flood, hand, self.count);
                 hand.give(link, message, payload);
             }
+            *self.heard.borrow_mut().entry(SAID.to_owned()).or_default() += 50;
         }
         hand.wake_after(SECOND / 100);
     }
@@ -185,6 +188,7 @@ fn who_says_one_thing_without_end_is_left_or_borne() {
         let (took, heard, _) = beside(Some(flood));
         let is_left = heard.contains_key(CLOSED);
         println!("{flood:?}: x{:.2} {heard:?}", took as f64 / alone as f64);
+        assert!(heard.get(SAID).is_some_and(|said| *said >= 200), "{flood:?} was hardly said: {heard:?}");
         if is_left != (end == End::Closed) || took > 2 * alone {
             wrong.push((flood, end, took as f64 / alone as f64));
         }

@@ -38,11 +38,6 @@ pub trait Script: Debug {
 
     /// The moment that it asked for with [`Hand::wake_after`].
     fn awake(&mut self, _hand: &mut Hand<'_>) {}
-
-    /// Whether it answers a dial to `endpoint`, beside the machine's own.
-    fn answers(&self, _endpoint: &Endpoint) -> bool {
-        false
-    }
 }
 
 /// What a script does, in this order.
