@@ -114,14 +114,14 @@ fn populate(world: &mut World, chance: &mut Chance) {
     }
 }
 
-/// Whether every honest machine has all it wants. Who banned an honest one, for what a line made of its words, may have nobody
-/// left to ask: a ban is for good (`wire.md`).
-fn all_complete(world: &World) -> bool {
-    (0..world.machines.len()).filter(|&machine| world.machines[machine].spec.lies.is_none()).all(|machine| {
-        let is_register =
-            world.machines[machine].spec.shares.iter().all(|(_, begin)| matches!(begin, Begin::Register(_)));
-        is_register || world.checker.is_complete(machine) || world.checker.has_banned_the_honest(machine)
-    })
+/// The honest machines that want something and have not all of it.
+fn wanting(world: &World) -> impl Iterator<Item = usize> + '_ {
+    let is_wanting = |machine: &usize| {
+        let spec = &world.machines[*machine].spec;
+        let is_register = spec.shares.iter().all(|(_, begin)| matches!(begin, Begin::Register(_)));
+        spec.lies.is_none() && !is_register && !world.checker.is_complete(*machine)
+    };
+    (0..world.machines.len()).filter(is_wanting)
 }
 
 /// The swarm of a seed in trouble, then mended: everyone finishes, and nothing is left under way. Panics at a violation.
@@ -133,7 +133,9 @@ pub fn tell_a_story(seed: u64) -> Outcome {
     world.expect(&plan(&mut chance, world.machines.len(), heal));
     world.run(heal, |_| false);
     world.mend();
-    let is_done = world.run(heal + PATIENCE, all_complete);
+    world.run(heal + PATIENCE, |world| wanting(world).next().is_none());
+    // Who banned an honest one, for what a line made of its words, may have nobody left to ask: a ban is for good (`wire.md`).
+    let is_done = wanting(&world).all(|machine| world.checker.has_banned_the_honest(machine));
     let minutes = PATIENCE / MINUTE;
     assert!(is_done, "not all had finished {minutes} minutes after healing: {}", world.standings());
     world.pass(QUIET);
