@@ -41,7 +41,7 @@ pub(super) struct Room {
     _lock: File,
     /// Whether to leave the room as it is at the end, to go on from.
     stay: AtomicBool,
-    /// Whether files were made whose names are not synced yet.
+    /// Whether there may be names of files that are not synced yet.
     has_new_names: AtomicBool,
     gate: Gate,
 }
@@ -76,7 +76,8 @@ impl Room {
             below.ancestors().try_for_each(|folder| target.sync_folder(folder))?;
             let gate = target.gate().clone();
             let target = target.dir().try_clone().map_err(failed)?;
-            let (stay, has_new_names) = (AtomicBool::new(!is_new), AtomicBool::new(false));
+            // The names in a room that was there may not have been synced either.
+            let (stay, has_new_names) = (AtomicBool::new(!is_new), AtomicBool::new(!is_new));
             return Ok(Room { target, below, path, dir, partial, _lock: lock, stay, has_new_names, gate });
         }
         Err(StoreError::Locked { pid: "?".to_owned(), dir: target.shown(Path::new("")) })
