@@ -94,7 +94,7 @@ pub enum Event {
         pieces: Vec<PieceIndex>,
     },
     /// The bytes of these pieces, which we wrote ourselves, are not what they were or never came to last: they are no longer
-    /// held, nor half done, and are fetched again.
+    /// held, nor half done, and are fetched again. What is being written of them counts for nothing.
     Spoiled {
         /// Which share.
         share: ShareId,

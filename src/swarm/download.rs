@@ -277,6 +277,7 @@ impl Swarm {
         let Some(picker) = &mut self.picker else { return };
         match picker.wrote(block, done) {
             Finish::Unfinished => {}
+            Finish::Reopened => self.ask_everyone(turn),
             Finish::Held => self.keep(block.piece, turn),
             Finish::Wrong => {
                 self.suspect(block.piece);

@@ -13,4 +13,5 @@ mod resume;
 mod retouch;
 mod scan;
 mod support;
+mod unsynced;
 mod verify;

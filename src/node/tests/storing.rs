@@ -41,6 +41,23 @@ fn a_piece_that_did_not_last_is_told_of_no_more_and_fetched_again() {
 }
 
 #[test]
+fn what_was_being_written_of_a_piece_that_did_not_last_counts_for_nothing() {
+    let mut stage = Stage::leecher();
+    let (link, out) = stage.server(1);
+    let (share, piece) = (stage.share(), asked(&out, link)[0]);
+    let message = Message::Block { piece, start: 0, length: LEAF_BYTES };
+    stage.happens(Event::Received { link, message, payload: Payload::Digests(vec![truth(piece)]) });
+    let block = stage.block(piece);
+    let out = stage.happens(Event::Spoiled { share, pieces: vec![block.piece] });
+    assert!(!asked(&out, link).contains(&piece), "not before the write ended");
+    let out = stage.happens(Event::Wrote { share, block, done: true });
+    assert!(!out.iter().any(|action| matches!(action, Action::Keep { .. })));
+    assert_eq!(asked(&out, link), [piece]);
+    let out = stage.delivers(link, piece, truth(piece));
+    assert!(out.iter().any(|action| matches!(action, Action::Keep { .. })));
+}
+
+#[test]
 fn a_share_whose_disk_takes_nothing_keeps_no_other_from_going_on() {
     let mut stage = Stage::leecher();
     let (halted, metainfo) = (stage.share(), named("another"));

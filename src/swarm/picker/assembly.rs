@@ -13,6 +13,8 @@ enum Leaf {
     Free,
     Asked,
     Got(Digest),
+    /// Lost with the whole piece, of which writes are still under way.
+    Spoilt,
 }
 
 /// Some leaves that one peer gave.
@@ -135,10 +137,23 @@ impl Assembly {
         Some(same.into_iter().map(|(link, _)| link).filter(|link| *link != giver.link).collect())
     }
 
+    /// What there was of it is lost: nothing is asked or taken any more, and it may be forgotten once the writes that are
+    /// under way ended, since their outcome must not pass for that of others.
+    pub fn spoil(&mut self) {
+        self.leaves.fill(Leaf::Spoilt);
+        self.asks.clear();
+        self.gifts.clear();
+    }
+
+    /// Whether it was spoilt, and no write is under way.
+    pub fn is_spoilt(&self) -> bool {
+        self.writes_pending == 0 && self.leaves.contains(&Leaf::Spoilt)
+    }
+
     /// A write ended; one that failed frees its leaves.
     pub fn wrote(&mut self, block: Block, done: bool) {
         self.writes_pending = self.writes_pending.saturating_sub(1);
-        if !done {
+        if !done && !self.leaves.contains(&Leaf::Spoilt) {
             self.leaves[block.leaves()].fill(Leaf::Free);
             self.gifts.retain(|gift| gift.leaves != block.leaves());
         }
@@ -160,7 +175,7 @@ impl Assembly {
     pub fn judge(&mut self, truth: Option<&[Digest]>) -> Vec<Lie> {
         let is_false = |index: usize, leaf: Leaf| match leaf {
             Leaf::Got(digest) => truth.is_none_or(|truth| truth[index] != digest),
-            Leaf::Free | Leaf::Asked => false,
+            Leaf::Free | Leaf::Asked | Leaf::Spoilt => false,
         };
         let mut lies: BTreeMap<Giver, u64> = BTreeMap::new();
         for gift in &self.gifts {

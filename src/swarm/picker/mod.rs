@@ -90,6 +90,8 @@ pub enum Receipt {
 pub enum Finish {
     /// Nothing yet.
     Unfinished,
+    /// The last write of a piece that was lost ended: it is fetched again.
+    Reopened,
     /// The piece is held.
     Held,
     /// The piece's root is wrong: somebody lied, and its true leaves tell who.
@@ -245,6 +247,10 @@ impl Picker {
     pub fn wrote(&mut self, block: Block, done: bool) -> Finish {
         let Some(assembly) = self.begun.get_mut(&block.piece) else { return Finish::Unfinished };
         assembly.wrote(block, done);
+        if assembly.is_spoilt() {
+            self.reopen(block.piece);
+            return Finish::Reopened;
+        }
         if assembly.has_free() {
             self.free.insert(block.piece);
         }
@@ -301,9 +307,16 @@ impl Picker {
         was_held
     }
 
-    /// What there was of `piece` is not there any more: where it is wanted, it is fetched again. Whether it was held.
+    /// What there was of `piece` is not there any more: where it is wanted, it is fetched again, once what is being written of
+    /// it is. Whether it was held.
     pub fn want_again(&mut self, piece: PieceIndex) -> bool {
-        if self.begun.contains_key(&piece) || self.doubtful.contains_key(&piece) {
+        if let Some(assembly) = self.begun.get_mut(&piece) {
+            assembly.spoil();
+            self.free.remove(&piece);
+            if assembly.is_spoilt() {
+                self.reopen(piece);
+            }
+        } else if self.doubtful.contains_key(&piece) {
             self.reopen(piece);
         }
         let was_held = self.forget(piece);

@@ -262,6 +262,25 @@ fn a_failed_write_is_asked_for_again() {
 }
 
 #[test]
+fn a_write_of_before_a_loss_counts_for_nothing_and_the_piece_waits_until_it_ended() {
+    for done in [true, false] {
+        let mut village = Village::of(1);
+        let all = village.stock(0..1);
+        let one = village.next(ANA, &all, PIECE / 2).expect("a block");
+        let two = village.next(BIA, &all, PIECE / 2).expect("a block");
+        village.receive(ANA, one);
+        village.picker.want_again(one.piece);
+        assert_eq!(village.next(CAIO, &all, PIECE), None, "while it is being written");
+        assert_eq!(village.receive(BIA, two), Receipt::Wasted);
+        assert_eq!(village.picker.wrote(one, done), Finish::Reopened);
+        let whole = village.next(CAIO, &all, PIECE).expect("all of it");
+        assert_eq!(whole.length, PIECE);
+        village.receive(CAIO, whole);
+        assert_eq!(village.picker.wrote(whole, true), Finish::Held);
+    }
+}
+
+#[test]
 fn the_true_leaves_name_the_liar_alone_and_only_its_leaves_are_asked_again() {
     let mut village = Village::of(1);
     let all = village.stock(0..1);
@@ -319,7 +338,7 @@ fn any_story_of_asks_answers_and_failures_ends_with_everything_held() {
             assert!(steps < 100_000, "seed {seed} never ends");
             let who = village.chance.below(3);
             let link = LinkId(who as u64);
-            match village.chance.below(5) {
+            match village.chance.below(6) {
                 0 | 1 => {
                     let bytes = LEAF_BYTES << village.chance.below(3);
                     let next = village.next(link, &stocks[who], bytes);
@@ -340,7 +359,16 @@ fn any_story_of_asks_answers_and_failures_ends_with_everything_held() {
                 4 if !written.is_empty() => {
                     let block = written.swap_remove(village.chance.below(written.len()));
                     let done = village.chance.below(8) > 0;
-                    assert_ne!(village.picker.wrote(block, done), Finish::Wrong);
+                    let finish = village.picker.wrote(block, done);
+                    assert_ne!(finish, Finish::Wrong);
+                    let is_pending = written.iter().any(|other: &Block| other.piece == block.piece);
+                    assert!(finish != Finish::Held || !is_pending, "held before all of it was written");
+                }
+                5 if village.chance.below(8) == 0 => {
+                    let piece = village.chance.below(24);
+                    let piece = village.piece(u32::try_from(piece).expect("few"));
+                    village.picker.want_again(piece);
+                    asked.retain(|(_, block)| block.piece != piece); // called off
                 }
                 _ => {}
             }

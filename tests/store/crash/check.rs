@@ -9,7 +9,9 @@ use minibit::net::content::Scanned;
 
 use crate::support::{content, room};
 
-/// The files of the share that is played with: 64 pieces.
+/// Two blocks, so that something may come between them.
+pub const PIECE_BYTES: usize = 32 * 1024;
+/// The files of the share that is played with: 33 pieces, of which some are a single block.
 pub const FILES: [(&str, usize); 5] =
     [("a", 40 * 16_384), ("b/c", 15 * 16_384 + 5), ("b/d", 5 * 16_384), ("e/f/g", 2 * 16_384), ("h", 77)];
 
@@ -26,7 +28,10 @@ impl Truth {
         let mut pieces = Vec::new();
         for (number, whole) in files.iter().enumerate() {
             pieces.extend(
-                whole.chunks(16_384).enumerate().map(|(at, piece)| (number, at * 16_384, piece.to_vec())),
+                whole
+                    .chunks(PIECE_BYTES)
+                    .enumerate()
+                    .map(|(at, piece)| (number, at * PIECE_BYTES, piece.to_vec())),
             );
         }
         Truth { files, pieces }

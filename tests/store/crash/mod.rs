@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::retouch::retouch_journal;
 use crate::support::{World, content, put, try_share, world};
-use check::{FILES, Truth};
+use check::{FILES, PIECE_BYTES, Truth};
 use model::{Disk, Image};
 use story::{Course, Story, image_of, play, recover};
 
@@ -44,9 +44,9 @@ struct Stage {
 impl Stage {
     fn new() -> Stage {
         let world = world(&FILES);
-        let options = ScanOptions { piece_bytes: Some(16 * 1024), ..ScanOptions::default() };
+        let options = ScanOptions { piece_bytes: u32::try_from(PIECE_BYTES).ok(), ..ScanOptions::default() };
         let shared = try_share(&world.there, options).expect("it can be shared");
-        assert_eq!(shared.metainfo.geometry().piece_count(), 64);
+        assert_eq!(shared.metainfo.geometry().piece_count(), 33);
         // In memory where that can be had: the syncs that matter here are those of the model.
         let memory = Path::new("/dev/shm");
         let ground = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -170,7 +170,7 @@ fn after_a_crash_while_a_copy_is_mended_nothing_that_was_right_is_lost() {
         let dir = stage.fresh();
         lay_down_spoilt(&dir);
         let story = play(&stage.shared, &dir, course, &mut chance);
-        assert_eq!((story.is_finished, story.promised_at(0).len()), (!course.is_stopped, 51));
+        assert_eq!((story.is_finished, story.promised_at(0).len()), (!course.is_stopped, 24));
         stage.crash_everywhere(&story, if is_long() { TIMES_LONG } else { TIMES }, &mut chance);
     }
 }
@@ -182,12 +182,14 @@ fn a_sync_that_fails_is_never_believed_whatever_it_was_of() {
         use recorder::Op::{Sync, SyncAll, SyncFolder};
         matches!(op, Sync(_) | SyncAll | SyncFolder(_))
     };
-    let whole = stage.play(COURSE, &mut Chance::new(1));
+    // Many, so that some fail between two blocks of one piece.
+    let often = Course { commits_percent: 40, ..COURSE };
+    let whole = stage.play(often, &mut Chance::new(1));
     let syncs: Vec<usize> = (0..whole.log.len()).filter(|at| syncs(&whole.log[*at])).collect();
     // In the short run every fifth, which are of every kind.
     for number in syncs.into_iter().step_by(if is_long() { 1 } else { 5 }) {
         let mut chance = Chance::new(1);
-        let course = Course { failing: Some((number, ErrorKind::Other)), ..COURSE };
+        let course = Course { failing: Some((number, ErrorKind::Other)), ..often };
         let story = stage.play(course, &mut chance);
         assert!(story.is_finished);
         stage.crash_everywhere(&story, 1, &mut chance);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use minibit::chance::Chance;
-use minibit::content::{PieceIndex, PieceSet};
+use minibit::content::{Block, PieceIndex, PieceSet};
 use minibit::net::content::{Differing, Plan, Scanned, Store, StoreError, UNWATCHED};
 
 use super::model::Image;
@@ -39,7 +39,7 @@ impl Story {
 /// How a download goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Course {
-    /// Of a hundred pieces, after how many a commit follows.
+    /// Of a hundred blocks, and of a hundred pieces, after how many a commit follows.
     pub commits_percent: usize,
     /// Whether it is stopped, in order, before it is done.
     pub is_stopped: bool,
@@ -98,21 +98,20 @@ impl Player<'_> {
         let mut left = missing.len();
         // A fault of the disk puts back what it spoiled; each fault happens once, so this ends.
         while let Some(piece) = missing.pop() {
-            let mut outcome = self.write(store, piece);
-            if outcome.is_ok() && chance.below(100) < course.commits_percent {
-                // Other pieces are synced when this one is written and not counted yet.
-                self.commit(store, &mut kept, &mut missing);
-            }
-            outcome = outcome.and_then(|()| store.keep(piece));
+            let outcome = self.write_amid_commits(store, piece, (course, chance), (&mut kept, &mut missing));
+            let counted = outcome.and_then(|late| store.keep(piece).map(|()| late));
             if !missing.contains(&piece) {
                 kept.insert(piece.get());
             }
-            self.bear(store, outcome, Some(piece), &mut kept, &mut missing);
+            match counted {
+                Ok(late) => self.bear(store, late, None, &mut kept, &mut missing),
+                refused => self.bear(store, refused.map(drop), Some(piece), &mut kept, &mut missing),
+            }
             if chance.below(100) < course.commits_percent {
                 self.commit(store, &mut kept, &mut missing);
             }
             left = left.saturating_sub(1);
-            if course.is_stopped && left < 20 {
+            if course.is_stopped && left < 10 {
                 break;
             }
         }
@@ -138,13 +137,38 @@ impl Player<'_> {
         store.keep(piece)
     }
 
-    fn write(&self, store: &Store, piece: PieceIndex) -> Result<(), StoreError> {
+    /// Writes one piece, while others are synced: between its blocks, and when it is written and not counted yet. What a
+    /// commit told last may be heard only after the piece is counted.
+    fn write_amid_commits(
+        &mut self,
+        store: &Store,
+        piece: PieceIndex,
+        (course, chance): (Course, &mut Chance),
+        (kept, missing): (&mut BTreeSet<u32>, &mut Vec<PieceIndex>),
+    ) -> Result<Result<(), StoreError>, StoreError> {
+        let mut late = Ok(());
         for block in blocks(store, piece) {
-            let mut bytes = vec![0; block.length as usize];
-            self.shared.store.read(block, &mut bytes).expect("the source is there");
-            store.write(block, &bytes)?;
+            self.write_block(store, block)?;
+            if chance.below(100) >= course.commits_percent {
+                continue;
+            }
+            match store.commit() {
+                Ok(()) => self.promised.push((self.recorder.count(), kept.clone())),
+                refused if chance.below(2) == 0 => self.bear(store, refused, None, kept, missing),
+                refused => late = refused,
+            }
         }
-        Ok(())
+        Ok(late)
+    }
+
+    fn write(&self, store: &Store, piece: PieceIndex) -> Result<(), StoreError> {
+        blocks(store, piece).into_iter().try_for_each(|block| self.write_block(store, block))
+    }
+
+    fn write_block(&self, store: &Store, block: Block) -> Result<(), StoreError> {
+        let mut bytes = vec![0; block.length as usize];
+        self.shared.store.read(block, &mut bytes).expect("the source is there");
+        store.write(block, &bytes)
     }
 
     fn commit(&mut self, store: &Store, kept: &mut BTreeSet<u32>, missing: &mut Vec<PieceIndex>) {

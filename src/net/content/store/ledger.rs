@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::content::{FileIndex, Geometry, Metainfo, PieceIndex, PieceSet};
+use super::renewal::{Losses, Renewal};
+use crate::content::{Block, FileIndex, Geometry, Metainfo, PieceIndex, PieceSet};
 use crate::net::content::stamp::Stamp;
 
 /// Files up to this size wait for each other, to be synced in one go.
@@ -49,8 +50,8 @@ pub(super) struct Ledger {
     lost: Vec<PieceIndex>,
     /// Files in the making that have their full length, for all we know.
     begun: BTreeSet<FileIndex>,
-    /// Whatever was written of these lies nowhere any more, and nothing was written since: who counts them comes too late.
-    gone: PieceSet,
+    /// Who counts what is gone comes too late.
+    renewal: Renewal,
 }
 
 /// What became of pieces since the journal was last written.
@@ -96,7 +97,7 @@ impl Ledger {
             unchecked: PieceSet::empty(geometry.piece_count()),
             lost: Vec::new(),
             begun: BTreeSet::new(),
-            gone: PieceSet::empty(geometry.piece_count()),
+            renewal: Renewal::new(geometry),
         }
     }
 
@@ -142,9 +143,9 @@ impl Ledger {
         }
     }
 
-    /// Counts `piece`, unless what was written of it is gone; true when its file became whole by it.
+    /// Counts `piece`, unless some of what was written of it is gone; true when its file became whole by it.
     pub(super) fn keep(&mut self, geometry: &Geometry, piece: PieceIndex) -> bool {
-        if self.gone.contains(piece) || !self.kept.insert(piece) {
+        if self.renewal.is_gone(piece) || !self.kept.insert(piece) {
             return false;
         }
         let missing = &mut self.missing[geometry.place(piece).0.index()];
@@ -176,10 +177,15 @@ impl Ledger {
         noted
     }
 
-    /// Counts bytes of `piece` that were written; gives those of all pieces since the last commit.
-    pub(super) fn wrote(&mut self, piece: PieceIndex, bytes: u64) -> u64 {
-        self.gone.remove(piece);
-        self.written_bytes += bytes;
+    /// The losses so far; to be asked before a write begins.
+    pub(super) fn losses(&self) -> Losses {
+        self.renewal.losses()
+    }
+
+    /// Counts the bytes of `block`, written since there were so many `losses`; gives those of all blocks since the last commit.
+    pub(super) fn wrote(&mut self, geometry: &Geometry, block: Block, losses: Losses) -> u64 {
+        self.renewal.wrote(geometry, block, losses);
+        self.written_bytes += u64::from(block.length);
         self.written_bytes
     }
 
@@ -212,7 +218,7 @@ impl Ledger {
     pub(super) fn lose_cut(&mut self, metainfo: &Metainfo, file: FileIndex) {
         self.lose(metainfo, file, Place::Making);
         self.begun.remove(&file);
-        self.begin_again(metainfo.geometry().pieces_of(file));
+        self.begin_again(metainfo.geometry().pieces_of(file).collect());
     }
 
     /// Forgets all of files in the making that the journal does not vouch for, half-done pieces too: those that `taken` was to
@@ -236,16 +242,22 @@ impl Ledger {
     }
 
     /// These are fetched again from their first byte on, whoever is at them.
-    fn begin_again(&mut self, pieces: impl IntoIterator<Item = PieceIndex>) {
-        for piece in pieces {
-            self.gone.insert(piece);
-            self.lost.push(piece);
-        }
+    fn begin_again(&mut self, pieces: Vec<PieceIndex>) {
+        self.renewal.lose(&pieces);
+        self.lost.extend(pieces);
     }
 
-    /// What ceased to be held since it was last asked, or what is half done and lies nowhere any more.
+    /// These are fetched again, and whoever noticed that they are gone tells it.
+    pub(super) fn renew(&mut self, pieces: &[PieceIndex]) {
+        self.renewal.lose(pieces);
+    }
+
+    /// What ceased to be held since it was last asked, or what is half done and lies nowhere any more; but for what was
+    /// written anew and counted meanwhile.
     pub(super) fn take_lost(&mut self) -> Vec<PieceIndex> {
-        std::mem::take(&mut self.lost)
+        let mut lost = std::mem::take(&mut self.lost);
+        lost.retain(|piece| !self.kept.contains(*piece));
+        lost
     }
 
     /// Lets a whole file wait for its group; gives what is to be moved now.

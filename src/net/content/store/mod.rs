@@ -13,6 +13,7 @@ mod open;
 mod place;
 mod read;
 mod recheck;
+mod renewal;
 mod room;
 pub mod select;
 mod space;
@@ -193,12 +194,13 @@ impl Store {
     pub fn write(&self, block: Block, bytes: &[u8]) -> Result<(), StoreError> {
         assert_eq!(bytes.len(), block.length as usize, "a block fills its place");
         let (file, start) = self.metainfo.geometry().place(block.piece);
-        {
+        let losses = {
             let ledger = self.ledger();
             if ledger.kept().contains(block.piece) || ledger.place(file) != Place::Making {
                 return Ok(());
             }
-        }
+            ledger.losses()
+        };
         let is_all_of_it = start == 0 && u64::from(block.length) == self.metainfo.file(file).length;
         let handle = if is_all_of_it { self.made(file)? } else { self.making(file)? };
         let (at, room) = (start + u64::from(block.start), &self.download().room);
@@ -211,7 +213,7 @@ impl Store {
             if is_all_of_it {
                 ledger.begin(file);
             }
-            ledger.wrote(block.piece, u64::from(block.length))
+            ledger.wrote(self.metainfo.geometry(), block, losses)
         };
         if unsynced_bytes > UNSYNCED_BYTES_MAX { self.commit() } else { Ok(()) }
     }
@@ -251,16 +253,16 @@ impl Store {
 
     fn lose_cut(&self, file: FileIndex) -> StoreError {
         let room = &self.download().room;
-        self.handles.forget(file);
-        self.ledger().lose_cut(&self.metainfo, file);
         let _ = room.discard(file); // it may be gone already
+        self.handles.forget(file);
+        self.ledger().lose_cut(&self.metainfo, file); // last: what is written from now on is not discarded
         let cut = io::Error::other("somebody cut it short or took it away, and it is fetched again");
         room.failed_file("cannot write", file, cut)
     }
 
     /// Counts a piece whose every byte is verified and written, and gives the files that are to be moved into place now:
-    /// the one whose last piece this is; small ones in groups, at the latest when the last one wanted is whole. A piece that
-    /// was lost since it was written is not counted.
+    /// the one whose last piece this is; small ones in groups, at the latest when the last one wanted is whole. A piece of
+    /// which anything was lost since it was written is not counted.
     pub fn count(&self, piece: PieceIndex) -> Vec<FileIndex> {
         let geometry = self.metainfo.geometry();
         let mut ledger = self.ledger();

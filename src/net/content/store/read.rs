@@ -197,11 +197,15 @@ impl Store {
                 file,
                 if self.download.is_some() { Place::Making } else { Place::Lost },
             );
-            let pieces = geometry.pieces_of(file).collect();
+            let pieces: Vec<PieceIndex> = geometry.pieces_of(file).collect();
+            if again {
+                ledger.renew(&pieces); // also those that are written and not counted yet
+            }
             return Loss { fault: ReadFault::Changed { file, path }, pieces, again };
         }
         if again {
             ledger.lose_some(&self.metainfo, file, &[piece], Place::Making);
+            ledger.renew(&[piece]);
         }
         Loss { fault: ReadFault::Io { file, path, error }, pieces: vec![piece], again }
     }
@@ -214,6 +218,9 @@ impl Store {
         let again = self.may_make_again(&ledger, file);
         let place = if again { Place::Making } else { ledger.place(file) };
         ledger.lose_some(&self.metainfo, file, &[piece], place);
+        if again {
+            ledger.renew(&[piece]);
+        }
         let then = match &self.download {
             Some(_) if again => "what is wrong is fetched again",
             Some(download) if download.is_whole => {

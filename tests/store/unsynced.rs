@@ -1,0 +1,168 @@
+//! A sync that fails while a piece is being written: whatever of it was written before counts for nothing.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex};
+
+use minibit::content::{Block, PieceIndex};
+use minibit::net::content::{Change, Scanned, Store, UNWATCHED, Witness};
+
+use crate::support::*;
+
+/// A disk that refuses to sync when told to, and that can be told so while it writes.
+#[derive(Debug, Default)]
+struct Disk(Mutex<Fault>);
+
+#[derive(Debug, Default)]
+struct Fault {
+    refuses: bool,
+    /// Whose next write is overtaken by a commit that fails.
+    overtaken: Option<Arc<Store>>,
+}
+
+impl Witness for Disk {
+    fn before(&self, change: &Change<'_>) -> io::Result<()> {
+        let mut fault = self.0.lock().expect("nobody panics with it");
+        match change {
+            Change::Sync(path) if path.components().any(|part| part.as_os_str() == "partial") => {
+                if std::mem::take(&mut fault.refuses) {
+                    Err(io::ErrorKind::Other.into())
+                } else {
+                    Ok(())
+                }
+            }
+            Change::Write(..) => {
+                let Some(store) = fault.overtaken.take() else { return Ok(()) };
+                fault.refuses = true;
+                drop(fault);
+                assert!(store.commit().is_err(), "the sync is refused");
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One file of two pieces of two blocks each, of which the second is written and counted: it is what a commit syncs.
+struct Scene {
+    world: World,
+    shared: Scanned,
+    store: Arc<Store>,
+    disk: Arc<Disk>,
+    piece: PieceIndex,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let world = world(&[("a", 2 * PIECE_BYTES as usize)]);
+        let shared = share(&world.there);
+        let disk = Arc::new(Disk::default());
+        let (plan, metainfo) = (plan(&world.here), shared.metainfo.clone());
+        let (store, _) = Store::open_watched(&plan, metainfo, UNWATCHED, Some(disk.clone())).expect("opened");
+        let pieces: Vec<PieceIndex> = store.wanted().iter().collect();
+        copy_piece(&shared.store, &store, pieces[1]);
+        Scene { world, shared, store: Arc::new(store), disk, piece: pieces[0] }
+    }
+
+    fn block(&self, number: usize) -> Block {
+        blocks(&self.store, self.piece)[number]
+    }
+
+    fn write(&self, number: usize) {
+        let mut bytes = vec![0; self.block(number).length as usize];
+        self.shared.store.read(self.block(number), &mut bytes).expect("readable");
+        self.store.write(self.block(number), &bytes).expect("writable");
+    }
+
+    /// The disk loses all that was written.
+    fn fail(&self) {
+        self.disk.0.lock().expect("nobody panics with it").refuses = true;
+        assert!(self.store.commit().is_err(), "the sync is refused");
+        self.lose();
+    }
+
+    fn lose(&self) {
+        let file = File::options().write(true).open(partial(&self.world.here, &self.shared, 0));
+        let nothing = vec![0; 2 * PIECE_BYTES as usize];
+        file.expect("it is in the making").write_all_at(&nothing, 0).expect("writable");
+    }
+
+    /// The core hears what is lost; nothing of that may be believed.
+    fn told(&self) -> Vec<PieceIndex> {
+        self.store.take_lost()
+    }
+
+    /// Fetches again what was told to be lost, and sees that the file is right once it is in its place.
+    fn fetch(self, told: &[PieceIndex], course: &str) {
+        told.iter().for_each(|piece| copy_piece(&self.shared.store, &self.store, *piece));
+        assert!(self.store.is_finished(), "{course}: nothing waits for ever");
+        drop(self.store);
+        assert!(listing(&self.world.here.join("tree")) == listing(&self.world.there), "{course}");
+    }
+}
+
+#[test]
+fn a_piece_whose_other_half_is_written_after_a_failed_sync_and_before_that_is_told_is_not_counted() {
+    let scene = Scene::new();
+    scene.write(0);
+    scene.fail();
+    scene.write(1);
+    scene.store.keep(scene.piece).expect("it only comes too late");
+    let told = scene.told();
+    assert!(told.contains(&scene.piece));
+    scene.fetch(&told, "a half before, a half after");
+}
+
+#[test]
+fn wherever_a_sync_fails_and_whenever_that_is_told_the_file_in_its_place_is_right() {
+    // Of a piece both blocks are written and it is counted: the sync fails before any of these steps, and that is told
+    // before the same one or a later one, or in the end.
+    for (fails, tells) in (0..=2).flat_map(|fails| (fails..=3).map(move |tells| (fails, tells))) {
+        let (scene, mut told) = (Scene::new(), Vec::new());
+        for step in 0..=3 {
+            if fails == step {
+                scene.fail();
+            }
+            if tells == step {
+                told = scene.told();
+            }
+            match step {
+                0 | 1 => scene.write(step),
+                2 => scene.store.keep(scene.piece).expect("counted, or too late"),
+                _ => {}
+            }
+        }
+        scene.fetch(&told, &format!("fails before step {fails}, told before step {tells}"));
+    }
+}
+
+#[test]
+fn a_piece_counts_again_once_all_of_it_was_written_anew_and_half_of_it_twice_is_not_all() {
+    let scene = Scene::new();
+    scene.write(0);
+    scene.fail();
+    scene.write(1);
+    scene.write(1);
+    scene.store.keep(scene.piece).expect("too late");
+    let told = scene.told();
+    assert!(told.contains(&scene.piece));
+    scene.write(0);
+    scene.store.keep(scene.piece).expect("now it counts");
+    assert!(scene.told().is_empty());
+    let rest: Vec<PieceIndex> = told.into_iter().filter(|piece| *piece != scene.piece).collect();
+    scene.fetch(&rest, "half of it twice");
+}
+
+#[test]
+fn a_block_that_a_failed_sync_overtakes_while_it_is_written_counts_as_written_before() {
+    let scene = Scene::new();
+    scene.disk.0.lock().expect("nobody panics with it").overtaken = Some(scene.store.clone());
+    scene.write(0);
+    scene.lose();
+    scene.write(1);
+    scene.store.keep(scene.piece).expect("it only comes too late");
+    let told = scene.told();
+    assert!(told.contains(&scene.piece));
+    scene.fetch(&told, "overtaken");
+}
