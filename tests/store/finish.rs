@@ -1,9 +1,11 @@
 //! How a download ends: every file in its place, as it was, and nothing beside it.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
-use minibit::net::content::Plan;
+use minibit::net::content::{Change, Plan, Store, StoreError, UNWATCHED, Witness};
 
 use crate::support::*;
 
@@ -142,5 +144,38 @@ fn chosen_files_first_and_the_others_later() {
     assert_eq!(held.count(), 2);
     fill(&shared.store, &store, &held);
     drop(store);
+    assert_eq!(listing(&world.here.join("tree")), listing(&world.there));
+}
+
+/// A mount where the share belongs.
+#[derive(Debug)]
+struct Mount;
+
+impl Witness for Mount {
+    fn before(&self, change: &Change<'_>) -> io::Result<()> {
+        match change {
+            Change::Move(_, to) if to.starts_with("tree") => Err(io::ErrorKind::CrossesDevices.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn that_a_file_cannot_be_moved_onto_another_file_system_is_said_and_not_waited_out() {
+    let world = world(&[("a", 10)]);
+    let shared = share(&world.there);
+    let open = |witness: Option<Arc<dyn Witness>>| {
+        Store::open_watched(&plan(&world.here), shared.metainfo.clone(), UNWATCHED, witness)
+    };
+    let (store, _) = open(Some(Arc::new(Mount))).unwrap();
+    let piece = store.wanted().iter().next().unwrap();
+    let block = blocks(&store, piece)[0];
+    store.write(block, &content("a", 10)).unwrap();
+    let refused = store.keep(piece).unwrap_err();
+    assert!(matches!(refused, StoreError::Refused(_)) && !refused.is_passing());
+    assert!(refused.to_string().contains("another file system"), "{refused}");
+    drop(store);
+    // Once it is unmounted, what was fetched is there.
+    assert!(open(None).unwrap().0.is_finished());
     assert_eq!(listing(&world.here.join("tree")), listing(&world.there));
 }

@@ -115,6 +115,12 @@ impl Store {
         });
         moved.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StoreError::WouldOverwrite { path: self.base.shown(&to) },
+            io::ErrorKind::CrossesDevices => StoreError::Refused(format!(
+                "'{}' lies on another file system than '{}', where its bytes are: unmount what is mounted there, or choose with \
+                 -o a folder without mounts below it",
+                self.base.shown(&to),
+                self.base.shown(Path::new(room::ROOM)),
+            )),
             _ => StoreError::Io { doing: "cannot move into place", path: self.base.shown(&to), error },
         })?;
         ledger.stand(self.metainfo.geometry(), file, stamp);
