@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use minibit::console::event::Event;
-use minibit::console::session::{self, Aim, Download, Session, Shared, fetch_metainfo};
+use minibit::console::session::{self, Aim, Download, Session, Shared};
 use minibit::console::start::Place;
 use minibit::console::subject::Subject;
 use minibit::console::{Exit, Failure, Talk, human};
 use minibit::content::Metainfo;
-use minibit::ids::Endpoint;
 use minibit::net::content::{Differing, Plan, download_folder, known_metainfo};
 use minibit::node::{ShareConfig, Start};
 use minibit::wire::Role;
@@ -36,7 +35,10 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     let dir = folder(&verify.path, &metainfo)?;
     let endpoints = all_endpoints(subject, &verify.peer);
-    find_somebody(&metainfo, &endpoints, verify.timeout, talk, &stop).await?;
+    if endpoints.is_empty() {
+        return Err(Failure::no_peer("there is nobody to ask for what is wrong")
+            .hint("nothing was changed; name a peer that has the share with --peer HOST:PORT"));
+    }
     let place = Place::bind(ANY, &[])?;
     let node = place.node(env!("CARGO_PKG_NAME"), Role::Peer);
     talk.event(&Event::Listening { addr: place.address.to_string() });
@@ -61,25 +63,4 @@ fn folder(path: &Path, metainfo: &Metainfo) -> Result<PathBuf, Failure> {
         Failure::failed(format!("'{path}' cannot be mended where it is: the share is named '{name}'"))
             .hint(format!("rename it to '{name}' and try again"))
     })
-}
-
-/// Sees that somebody has the share, before any file is taken from its place to be mended.
-async fn find_somebody(
-    metainfo: &Metainfo,
-    endpoints: &[Endpoint],
-    limit: Duration,
-    talk: &Talk,
-    stop: &CancellationToken,
-) -> Result<(), Failure> {
-    let hint = "nothing was changed; name a peer that has the share with --peer HOST:PORT";
-    if endpoints.is_empty() {
-        return Err(Failure::no_peer("there is nobody to ask for what is wrong").hint(hint));
-    }
-    let asked = endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    talk.say(&format!("asking {asked} for what is wrong, {} at most", human::clock(limit)));
-    match fetch_metainfo(&metainfo.link(endpoints), limit, stop).await? {
-        Some(_) => Ok(()),
-        None if stop.is_cancelled() => Err(Failure::stopped("stopped before anything was changed")),
-        None => Err(Failure::no_peer(format!("nobody has the share: asked {asked}")).hint(hint)),
-    }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use minibit::content::PieceSet;
+use minibit::content::{Block, PieceSet};
 use minibit::net::content::{Differing, Plan, Scanned, Store, StoreError, UNWATCHED, download_folder};
 
 use crate::support::*;
@@ -49,7 +49,7 @@ fn only_the_wrong_piece_is_missing_and_only_its_wrong_leaf_is_in_doubt() {
     let [a, c] = ["a", "b/c"].map(|path| fs::metadata(world.here.join("tree").join(path)).unwrap());
     let (store, held) = open(&mending(&world.here), &shared);
     assert_eq!(missing(&store, &held), [2]);
-    assert!(!world.here.join("tree/a").exists(), "nothing false stands in its place");
+    assert!(world.here.join("tree/a").exists(), "it stands there until something comes for it");
     let doubtful = store.doubtful(UNWATCHED).unwrap();
     let (piece, leaves) = doubtful.iter().next().unwrap();
     let truth =
@@ -57,10 +57,47 @@ fn only_the_wrong_piece_is_missing_and_only_its_wrong_leaf_is_in_doubt() {
     let truth: Vec<_> = truth.chunks(16 * 1024).map(minibit::content::merkle::leaf).collect();
     assert_eq!((doubtful.len(), piece.get()), (1, 2));
     assert!(leaves.len() == 2 && leaves[0] == truth[0] && leaves[1] != truth[1]);
+    let first = Block { piece: *piece, start: 0, length: 16 * 1024 };
+    store
+        .write(first, &content("a", 5 * PIECE_BYTES as usize + 9)[2 * PIECE_BYTES as usize..][..16 * 1024])
+        .unwrap();
+    assert!(!world.here.join("tree/a").exists(), "nothing that is half mended stands in its place");
     finish(&world, &shared, store, &held);
     let now = |path| fs::metadata(world.here.join("tree").join(path)).unwrap();
     assert_eq!(now("a").ino(), a.ino(), "it is the same file, mended");
     assert_eq!((now("b/c").ino(), now("b/c").mtime_nsec()), (c.ino(), c.mtime_nsec()));
+}
+
+#[test]
+fn as_long_as_nothing_comes_nothing_is_moved_and_nothing_left_behind() {
+    let (world, shared) = spoilt(|tree| {
+        stretch(&tree.join("a"), 2 * PIECE + 5);
+        spoil(&tree.join("b/c"), 5);
+        fs::remove_file(tree.join("d")).unwrap();
+    });
+    let before = listing(&world.here);
+    let (store, held) = open(&mending(&world.here), &shared);
+    for block in held.iter().flat_map(|piece| blocks(&store, piece)) {
+        let [mut here, mut there] = [vec![0; block.length as usize], vec![1; block.length as usize]];
+        store.read(block, &mut here).expect("what is right is served from where it stands");
+        shared.store.read(block, &mut there).unwrap();
+        assert_eq!(here, there);
+    }
+    store.close().unwrap();
+    drop(store);
+    assert_eq!(listing(&world.here), before);
+    assert!(!world.here.join(".minibit").exists());
+}
+
+#[test]
+fn a_file_that_was_touched_since_it_was_looked_at_is_not_moved() {
+    let (world, shared) = spoilt(|tree| spoil(&tree.join("a"), 5));
+    let (store, _) = open(&mending(&world.here), &shared);
+    let other = content("other", 5 * PIECE_BYTES as usize + 9);
+    put(&world.here.join("tree/a"), &other);
+    let first = Block { piece: store.wanted().iter().next().unwrap(), start: 0, length: 16 * 1024 };
+    assert!(matches!(store.write(first, &[0; 16 * 1024]), Err(StoreError::Refused(_))));
+    assert_eq!(fs::read(world.here.join("tree/a")).unwrap(), other);
 }
 
 #[test]
@@ -108,8 +145,17 @@ fn stopped_half_way_it_goes_on_from_there_however_it_ended() {
         let doubtful = store.doubtful(UNWATCHED).unwrap();
         assert_eq!(doubtful.keys().map(|piece| piece.get()).collect::<Vec<_>>(), [2, 4, 7]);
         drop(store);
+        let stands = try_open(&plan(&world.here), &shared);
+        assert!(matches!(stands, Err(StoreError::WouldOverwrite { path }) if path.ends_with("b/c")));
+        let (store, held) = open(&mending(&world.here), &shared);
+        copy_piece(&shared.store, &store, store.wanted().iter().nth(7).unwrap());
+        drop(store);
         let (store, held) = open(&plan(&world.here), &shared);
-        assert_eq!(missing(&store, &held), [2, 4, 7], "a plain download goes on from there too");
+        assert_eq!(
+            missing(&store, &held),
+            [2, 4],
+            "with all of it taken up, a plain download goes on from there too"
+        );
         finish(&world, &shared, store, &held);
     }
 }

@@ -157,3 +157,45 @@ fn a_folder_that_may_not_be_written_is_named_and_nothing_is_lost() {
     assert_eq!(fs::read(&copy).expect("a file"), before);
     allow(0o755);
 }
+
+/// Ends with 4 and says why, and nothing was changed.
+fn assert_left_alone(place: &Path, peer: &str) {
+    let before = listing(&place.join("peer"));
+    let end = ended(place, "peer/film", "film.torrent", &["--timeout", "2s", "--peer", peer]);
+    assert_eq!(end.code, Some(4), "{}", end.talk);
+    assert!(end.talk.contains("nobody has what is wrong"), "{}", end.talk);
+    assert_eq!(listing(&place.join("peer")), before);
+}
+
+#[test]
+fn as_long_as_nobody_has_what_is_wrong_nothing_is_moved() {
+    let place = tempdir().expect("a folder");
+    let (shared, seed, _, _) = scratched(place.path());
+    drop(seed);
+    let words = ["create", str(&shared), "-o", "film.torrent"];
+    let described = Node::peer(place.path(), "create", [&words[..], &LARGE_PIECES].concat()).end();
+    assert_eq!(described.code, Some(0), "{}", described.talk);
+
+    let empty = join(place.path(), "empty", "film.torrent", &[]);
+    assert_left_alone(place.path(), &empty.address());
+
+    let words = [&["serve", "film.torrent"], &super::node::ANYWHERE[..]].concat();
+    let tracker = Node::tracker(place.path(), "tracker", words);
+    assert_left_alone(place.path(), &tracker.address());
+}
+
+#[test]
+fn who_seeds_the_wrong_copy_itself_has_not_what_is_wrong() {
+    let place = tempdir().expect("a folder");
+    let copy = place.path().join("peer/film");
+    write(&copy, &noise(BYTES as u64, BYTES));
+    let words = ["create", "peer/film", "-o", "film.torrent"];
+    let described = Node::peer(place.path(), "create", [&words[..], &LARGE_PIECES].concat()).end();
+    assert_eq!(described.code, Some(0), "{}", described.talk);
+    let words = [&["seed", str(&copy)], &super::node::ANYWHERE[..], &LARGE_PIECES].concat();
+    let seeding = Node::tracker(place.path(), "seed", words);
+    let address = seeding.address();
+    seeding.wait_for("share");
+    flip(&copy, 1_500_000);
+    assert_left_alone(place.path(), &address);
+}

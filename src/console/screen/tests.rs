@@ -52,6 +52,7 @@ fn blank() -> ShareView {
         metainfo: None,
         prepared: false,
         reached: false,
+        offered: false,
         done_bytes: 0,
         total_bytes: 0,
         held: None,
@@ -74,6 +75,7 @@ fn under_way() -> ShareView {
     ShareView {
         prepared: true,
         reached: true,
+        offered: true,
         done_bytes: 45 * PIECE,
         total_bytes: 100 * PIECE,
         held: Some(first(45, &metainfo)),

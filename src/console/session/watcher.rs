@@ -33,7 +33,7 @@ pub struct Download {
     pub dir: PathBuf,
     /// How long to go on once complete; none = until stopped.
     pub seed_for: Option<Duration>,
-    /// How long to wait for the first peer; none = for ever.
+    /// How long to wait for the first peer, or to mend for one who has what is wrong; none = for ever.
     pub timeout: Option<Duration>,
     /// How many files it mends; none = it is a download like any other.
     pub mended_files: Option<u64>,
@@ -75,6 +75,8 @@ pub struct Watcher<'a> {
     views: Vec<ShareView>,
     report: Report,
     complete_at: Option<Duration>,
+    /// Since when nobody has what is to be mended.
+    idle_since: Duration,
     timed_out: bool,
     stopping: bool,
     asked: bool,
@@ -105,6 +107,7 @@ impl<'a> Watcher<'a> {
             views: Vec::new(),
             report: Report::default(),
             complete_at: None,
+            idle_since: Duration::ZERO,
             timed_out: false,
             stopping: false,
             asked: false,
@@ -177,7 +180,15 @@ impl<'a> Watcher<'a> {
     /// Whether the session is over by itself.
     pub fn judge(&mut self, now: Duration) -> bool {
         let Aim::Download(download) = &self.aim else { return false };
-        match judged(download, self.is_waiting(), self.complete_at, now) {
+        let is_waiting = match download.mended_files {
+            Some(_) => !self.views.iter().any(|view| view.offered || is_busy(view)),
+            None => self.is_waiting(),
+        };
+        if download.mended_files.is_some() && !is_waiting {
+            self.idle_since = now;
+        }
+        let waited = is_waiting.then(|| now.saturating_sub(self.idle_since));
+        match judged(download, waited, self.complete_at, now) {
             Some(Over::NoPeer) => self.timed_out = true,
             Some(Over::Left) => {}
             None => return false,
@@ -202,6 +213,9 @@ impl<'a> Watcher<'a> {
         if !matches!(self.aim, Aim::Download(_)) || self.complete_at.is_some() {
             return Ok(Exit::Done);
         }
+        if self.timed_out && self.is_mending() {
+            return Err(self.unmended());
+        }
         if self.timed_out {
             let message = match self.tried() {
                 tried if tried.is_empty() => "no peer came, and none is known to be asked".to_owned(),
@@ -220,7 +234,33 @@ impl<'a> Watcher<'a> {
             Some(0) => "stopped while the last files were being moved into place".to_owned(),
             Some(left) => format!("stopped with {} left", human::bytes(left)),
         };
-        Err(Failure::stopped(message).hint("run the same command again to go on from there"))
+        let hint = match self.is_mending() {
+            true => self.mended_there(),
+            false => "run the same command again to go on from there".to_owned(),
+        };
+        Err(Failure::stopped(message).hint(hint))
+    }
+
+    fn is_mending(&self) -> bool {
+        matches!(&self.aim, Aim::Download(Download { mended_files: Some(_), .. }))
+    }
+
+    /// Nobody has what is wrong, or what is left of it.
+    fn unmended(&self) -> Failure {
+        let tried = self.tried();
+        if self.views.iter().any(|view| view.from_seed_bytes + view.from_peer_bytes + view.wasted_bytes > 0) {
+            let message = format!("stopped: nobody has the rest of what is wrong: tried {tried}");
+            return Failure::stopped(message).hint(self.mended_there());
+        }
+        Failure::no_peer(format!("nobody has what is wrong: tried {tried}"))
+            .hint("nothing was changed; name a peer that has the share with --peer HOST:PORT")
+    }
+
+    /// Where to find what is half mended, and how to go on.
+    fn mended_there(&self) -> String {
+        let Aim::Download(download) = &self.aim else { return String::new() };
+        let dir = human::path(&download.dir.join(".minibit"));
+        format!("files that are half mended lie in '{dir}'; run the same command again to go on from there")
     }
 
     /// What is drawn of a share: how it stands, and of a download the file in hand.
@@ -290,11 +330,16 @@ enum Over {
     Left,
 }
 
-/// `waiting`: nothing can be done until a first peer comes.
-fn judged(download: &Download, waiting: bool, complete_at: Option<Duration>, now: Duration) -> Option<Over> {
+/// `waited`: for so long nothing could be done, for want of a peer.
+fn judged(
+    download: &Download,
+    waited: Option<Duration>,
+    complete_at: Option<Duration>,
+    now: Duration,
+) -> Option<Over> {
     match (complete_at, download.seed_for, download.timeout) {
         (Some(at), Some(seed_for), _) => (now >= at.saturating_add(seed_for)).then_some(Over::Left),
-        (None, _, Some(timeout)) => (waiting && now >= timeout).then_some(Over::NoPeer),
+        (None, _, Some(timeout)) => waited.is_some_and(|waited| waited >= timeout).then_some(Over::NoPeer),
         _ => None,
     }
 }
@@ -319,22 +364,22 @@ mod tests {
 
     #[test]
     fn without_a_peer_a_download_ends_at_its_timeout_and_not_before() {
-        assert_eq!(judged(&download(None, Some(5)), true, None, at(4)), None);
-        assert_eq!(judged(&download(None, Some(5)), true, None, at(5)), Some(Over::NoPeer));
+        assert_eq!(judged(&download(None, Some(5)), Some(at(4)), None, at(4)), None);
+        assert_eq!(judged(&download(None, Some(5)), Some(at(5)), None, at(5)), Some(Over::NoPeer));
     }
 
     #[test]
     fn a_download_that_has_something_to_do_or_no_timeout_goes_on() {
-        assert_eq!(judged(&download(None, Some(5)), false, None, at(500)), None);
-        assert_eq!(judged(&download(None, None), true, None, at(500)), None);
+        assert_eq!(judged(&download(None, Some(5)), None, None, at(500)), None);
+        assert_eq!(judged(&download(None, None), Some(at(500)), None, at(500)), None);
     }
 
     #[test]
     fn what_is_complete_is_seeded_as_long_as_was_asked_for() {
-        assert_eq!(judged(&download(Some(0), None), false, Some(at(7)), at(7)), Some(Over::Left));
-        assert_eq!(judged(&download(Some(60), None), false, Some(at(7)), at(66)), None);
-        assert_eq!(judged(&download(Some(60), None), false, Some(at(7)), at(67)), Some(Over::Left));
-        assert_eq!(judged(&download(None, Some(5)), false, Some(at(7)), at(1_000_000)), None);
+        assert_eq!(judged(&download(Some(0), None), None, Some(at(7)), at(7)), Some(Over::Left));
+        assert_eq!(judged(&download(Some(60), None), None, Some(at(7)), at(66)), None);
+        assert_eq!(judged(&download(Some(60), None), None, Some(at(7)), at(67)), Some(Over::Left));
+        assert_eq!(judged(&download(None, Some(5)), None, Some(at(7)), at(1_000_000)), None);
     }
 
     #[test]

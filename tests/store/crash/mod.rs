@@ -97,7 +97,8 @@ impl Stage {
         retouch_journal(&self.shared, &dir);
         let (opened, log) = recover(&self.shared, &dir, course);
         let (store, held) = opened.expect("a crash is no reason not to go on");
-        self.truth.check(&self.shared, &dir, &held, promised);
+        let is_mended = course.differing == Differing::Mended;
+        self.truth.check(&self.shared, &dir, &held, promised, is_mended);
         drop(store);
         self.recoveries += 1;
         log

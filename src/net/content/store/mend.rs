@@ -1,10 +1,12 @@
-//! Mends files that stand in their place and differ: they become the files in the making, and what is right of them is kept.
+//! Mends files that stand in their place and differ: what is right of them is kept, and each becomes the file in the making
+//! when the first byte comes for it, no sooner.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cap_std::fs::{Dir, OpenOptions};
 use rustix::fs::{Access, AtFlags, accessat};
@@ -24,6 +26,27 @@ const DOUBTFUL_MAX: usize = 512;
 /// Bytes that are read at a time.
 const READ_BYTES: usize = 64 * 1024;
 
+/// What becomes of the files that differ.
+#[derive(Debug, Default)]
+pub(super) struct Mends {
+    /// Those to be mended that still stand in their place, as they were when they were looked at.
+    standing: Mutex<BTreeMap<FileIndex, Stamp>>,
+    /// Those that are not taken: they stand until the new ones are whole.
+    pub(super) outdated: BTreeSet<FileIndex>,
+}
+
+impl Mends {
+    /// Locked while a file is moved, which may last.
+    pub(super) fn standing(&self) -> MutexGuard<'_, BTreeMap<FileIndex, Stamp>> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether `file` does not stand in its place any more, or never did; false where that is not known at once.
+    pub(super) fn is_surely_made(&self, file: FileIndex) -> bool {
+        self.standing.try_lock().is_ok_and(|standing| !standing.contains_key(&file))
+    }
+}
+
 /// A look at what differs, before any of it is moved.
 pub(super) struct Mending<'a> {
     pub(super) metainfo: &'a Metainfo,
@@ -35,9 +58,9 @@ pub(super) struct Mending<'a> {
 }
 
 impl Mending<'_> {
-    /// Moves every chosen file that differs into the room, once each is known to be ours to move and to write. Gives those
-    /// that stay where they are until new ones are whole.
-    pub(super) fn run(&self, ledger: &mut Ledger) -> Result<BTreeSet<FileIndex>, StoreError> {
+    /// Keeps what is right of every chosen file that differs and is ours to move and to write. Only what needs no byte from
+    /// anybody is moved now.
+    pub(super) fn run(&self, ledger: &mut Ledger) -> Result<Mends, StoreError> {
         let (mut taken, mut outdated) = (Vec::new(), BTreeSet::new());
         for file in self.metainfo.geometry().files().filter(|file| self.differs(ledger, *file)) {
             if self.is_ours_alone(file)? && self.right_there(file) >= kept(self.metainfo, ledger, file) {
@@ -46,8 +69,18 @@ impl Mending<'_> {
                 outdated.insert(file);
             }
         }
-        taken.into_iter().try_for_each(|file| self.take_in(ledger, file))?;
-        Ok(outdated)
+        let mut standing = BTreeMap::new();
+        for file in taken {
+            self.keep_right(ledger, file);
+            match self.survey.candidate(file).filter(|_| !ledger.is_whole(file)) {
+                Some(seen) => _ = standing.insert(file, seen),
+                None => {
+                    take_in(self.metainfo, self.base, self.room, file)?;
+                    ledger.begin(file);
+                }
+            }
+        }
+        Ok(Mends { standing: Mutex::new(standing), outdated })
     }
 
     fn differs(&self, ledger: &Ledger, file: FileIndex) -> bool {
@@ -65,63 +98,105 @@ impl Mending<'_> {
         use std::os::unix::fs::MetadataExt;
         let path = below_target(self.metainfo, file);
         let refused = |error| StoreError::Io { doing: "cannot write", path: self.base.shown(&path), error };
-        let folder = self.folder(&path)?;
+        let folder = folder(self.base, &path)?;
         accessat(&folder, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty())
             .map_err(|error| refused(error.into()))?;
-        let mut options = OpenOptions::new();
-        let options = plain(options.read(true).write(true));
-        let opened = self.base.dir().open_with(&path, options).map_err(refused)?.into_std();
-        let data = opened.metadata().map_err(refused)?;
+        let data = open(self.base, &path).and_then(|opened| opened.metadata()).map_err(refused)?;
+        if data.dev() != self.room.device().map_err(refused)? {
+            return Err(self.elsewhere(&path));
+        }
         match self.survey.candidate(file) {
             Some(seen) if seen == Stamp::from(&data) => Ok(data.nlink() == 1),
-            _ => Err(self.changed(&path)),
+            _ => Err(changed(self.base, &path)),
         }
     }
 
-    fn take_in(&self, ledger: &mut Ledger, file: FileIndex) -> Result<(), StoreError> {
-        let path = below_target(self.metainfo, file);
-        self.room.take_in(file, &self.folder(&path)?, &path).map_err(|error| StoreError::Io {
-            doing: "cannot move, to be mended,",
-            path: self.base.shown(&path),
-            error,
-        })?;
-        self.room.begin(file, self.metainfo.file(file).length)?;
+    /// Neither could it be moved away, nor a new one there.
+    fn elsewhere(&self, path: &Path) -> StoreError {
+        let (path, dir) = (self.base.shown(path), self.base.shown(Path::new("")));
+        let why = "cannot be moved from one to the other: nothing was changed; mend a copy that lies on one";
+        StoreError::Refused(format!("'{path}' lies on another file system than '{dir}', and {why}"))
+    }
+
+    fn keep_right(&self, ledger: &mut Ledger, file: FileIndex) {
         ledger.lose(self.metainfo, file, Place::Making);
-        ledger.begin(file);
         let geometry = self.metainfo.geometry();
         for piece in geometry.pieces_of(file).filter(|piece| self.right.contains(*piece)) {
             ledger.keep(geometry, piece);
         }
-        Ok(())
-    }
-
-    fn folder(&self, path: &Path) -> Result<Dir, StoreError> {
-        let folder = self.base.find_folder(path.parent().unwrap_or(Path::new("")))?;
-        folder.ok_or_else(|| self.changed(path))
-    }
-
-    fn changed(&self, path: &Path) -> StoreError {
-        let path = self.base.shown(path);
-        StoreError::Refused(format!("'{path}' changed while it was looked at: run the same command again"))
     }
 }
 
-/// The right pieces of what the room has of `file`.
+/// Makes what stands in the place of `file` the file in the making, of its full length.
+fn take_in(metainfo: &Metainfo, base: &Beneath, room: &Room, file: FileIndex) -> Result<(), StoreError> {
+    let path = below_target(metainfo, file);
+    room.take_in(file, &folder(base, &path)?, &path).map_err(|error| StoreError::Io {
+        doing: "cannot move, to be mended,",
+        path: base.shown(&path),
+        error,
+    })?;
+    room.begin(file, metainfo.file(file).length).map(drop)
+}
+
+fn open(base: &Beneath, path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    Ok(base.dir().open_with(path, plain(options.read(true).write(true)))?.into_std())
+}
+
+fn folder(base: &Beneath, path: &Path) -> Result<Dir, StoreError> {
+    let folder = base.find_folder(path.parent().unwrap_or(Path::new("")))?;
+    folder.ok_or_else(|| changed(base, path))
+}
+
+fn changed(base: &Beneath, path: &Path) -> StoreError {
+    let path = base.shown(path);
+    StoreError::Refused(format!("'{path}' changed while it was looked at: run the same command again"))
+}
+
+/// How many right pieces the room has of `file`.
 fn kept(metainfo: &Metainfo, ledger: &Ledger, file: FileIndex) -> usize {
     metainfo.geometry().pieces_of(file).filter(|piece| ledger.kept().contains(*piece)).count()
 }
 
 impl Store {
+    /// Something comes for `file`: if it is to be mended and still stands in its place, as it was, it leaves that now.
+    pub(super) fn take_up(&self, file: FileIndex) -> Result<(), StoreError> {
+        let download = self.download();
+        let mut standing = download.mends.standing();
+        let Some(seen) = standing.get(&file) else { return Ok(()) };
+        let path = below_target(&self.metainfo, file);
+        let is_same =
+            open(&self.base, &path).and_then(|opened| Stamp::of(&opened)).is_ok_and(|now| now == *seen);
+        if !is_same {
+            return Err(changed(&self.base, &path));
+        }
+        take_in(&self.metainfo, &self.base, &download.room, file)?;
+        standing.remove(&file);
+        drop(standing);
+        self.ledger().begin(file);
+        Ok(())
+    }
+
+    /// Opens `file` in the making, wherever it stands, to be read and written.
+    pub(super) fn open_making(&self, file: FileIndex) -> io::Result<File> {
+        let download = self.download();
+        match download.mends.standing().get(&file) {
+            Some(_) => open(&self.base, &below_target(&self.metainfo, file)),
+            None => download.room.open(file),
+        }
+    }
+
     /// Of a download that mends: the leaves, as they lie there, of pieces in the making that are there in part and wrong; of
     /// 512 pieces at most.
     pub fn doubtful(&self, progress: Progress<'_>) -> Result<BTreeMap<PieceIndex, Vec<Digest>>, Stopped> {
         let mut doubtful = BTreeMap::new();
-        let Some(download) = self.download.as_ref().filter(|it| it.differing == Differing::Mended) else {
+        if self.download.as_ref().is_none_or(|it| it.differing != Differing::Mended) {
             return Ok(doubtful);
-        };
+        }
         let geometry = self.metainfo.geometry();
         for file in geometry.files() {
-            let made = download.room.open(file).ok().filter(|_| self.ledger().place(file) == Place::Making);
+            let is_made = self.ledger().place(file) == Place::Making;
+            let made = self.open_making(file).ok().filter(|_| is_made);
             let Some(made) = made else { continue };
             let pieces: Vec<PieceIndex> = geometry.pieces_of(file).collect();
             for piece in holes::begun(&made, &pieces, u64::from(geometry.piece_bytes())) {
@@ -141,7 +216,7 @@ impl Store {
     }
 }
 
-/// The digests of the leaves of `length` bytes from byte `start` on.
+/// The digests of the leaves of `length` bytes from byte `start` on, zeros behind the end of the file.
 fn leaves(file: &File, start: u64, length: u32) -> io::Result<Vec<Digest>> {
     let mut leaves = Vec::with_capacity(length.div_ceil(LEAF_BYTES) as usize);
     let mut buffer = vec![0; READ_BYTES];
@@ -149,10 +224,20 @@ fn leaves(file: &File, start: u64, length: u32) -> io::Result<Vec<Digest>> {
     let mut at = start;
     while left > 0 {
         let part = &mut buffer[..left.min(READ_BYTES)];
-        file.read_exact_at(part, at)?;
+        match file.read_exact_at(part, at) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => fill_up(file, part, at)?,
+            read => read?,
+        }
         leaves.extend(part.chunks(LEAF_BYTES as usize).map(merkle::leaf));
         left -= part.len();
         at += part.len() as u64;
     }
     Ok(leaves)
+}
+
+fn fill_up(file: &File, part: &mut [u8], at: u64) -> io::Result<()> {
+    let bytes = file.metadata()?.len().saturating_sub(at);
+    let (there, behind) = part.split_at_mut(usize::try_from(bytes).unwrap_or(usize::MAX).min(part.len()));
+    behind.fill(0);
+    file.read_exact_at(there, at)
 }

@@ -20,7 +20,6 @@ mod space;
 mod survey;
 mod trouble;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -38,6 +37,7 @@ use crate::content::{Block, FileIndex, Metainfo, PieceIndex, PieceSet};
 use crate::seam::Ban;
 use journal::Journal;
 use ledger::{Ledger, Place};
+use mend::Mends;
 use room::Room;
 
 pub(super) use room::ROOM;
@@ -145,8 +145,7 @@ struct Download {
     /// None while it cannot be written; locked as long as a commit lasts.
     journal: Mutex<Option<Journal>>,
     differing: Differing,
-    /// Files that differ and were not taken to be mended: they stand until the new ones are whole.
-    outdated: BTreeSet<FileIndex>,
+    mends: Mends,
     /// Whether everything was chosen, empty folders included.
     is_whole: bool,
 }
@@ -154,7 +153,7 @@ struct Download {
 impl Download {
     /// Whether what stands in the place of `file` gives way to the new one.
     fn may_replace(&self, file: FileIndex) -> bool {
-        self.differing == Differing::Replaced || self.outdated.contains(&file)
+        self.differing == Differing::Replaced || self.mends.outdated.contains(&file)
     }
 }
 
@@ -220,6 +219,7 @@ impl Store {
 
     /// The open file in the making, as short as it may be: for one that is written in one go.
     fn made(&self, file: FileIndex) -> Result<Arc<Handle>, StoreError> {
+        self.take_up(file)?;
         match self.handles.get(file) {
             Some(handle) => Ok(handle),
             None => Ok(self.handles.put(file, self.download().room.make(file)?)),
@@ -229,6 +229,7 @@ impl Store {
     /// The open file in the making, of its full length. One that is shorter than it was begun, or gone, was cut or taken
     /// away by somebody: what it held is lost.
     fn making(&self, file: FileIndex) -> Result<Arc<Handle>, StoreError> {
+        self.take_up(file)?;
         let (room, length) = (&self.download().room, self.metainfo.file(file).length);
         let is_begun = self.ledger().is_begun(file);
         let handle = match (self.handles.get(file), is_begun) {

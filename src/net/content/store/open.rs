@@ -1,13 +1,12 @@
 //! Begins a download, or goes on with one: what is in the way is refused, what is there verified, what is missing must fit.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::change::{Gate, Witness};
 use super::journal;
 use super::ledger::{Ledger, Place};
-use super::mend::Mending;
+use super::mend::{Mending, Mends};
 use super::recheck::Recheck;
 use super::room::{ROOM, Room};
 use super::survey::Survey;
@@ -55,14 +54,22 @@ impl Store {
         let is_there = |file| is_final(&ledger, file) || is_mended && survey.is_candidate(file);
         space::check(&plan.dir, survey.needed(&metainfo, &ledger, is_there))?;
         room.note(&metainfo)?;
-        room.stay();
-        let outdated = match is_mended {
+        // What is mended stands where it is for now: as long as nothing is in the making, nothing is left behind.
+        if is_mended && room.is_empty() {
+            room.vanish()
+        } else {
+            room.stay()
+        }
+        let mends = match is_mended {
             true => Mending { metainfo: &metainfo, base: &base, room: &room, survey: &survey, right: &right }
                 .run(&mut ledger)?,
-            false => BTreeSet::new(),
+            false => Mends::default(),
         };
-        tidy(&metainfo, &room, &survey, &mut ledger)?;
-        let store = Store::downloading(plan, metainfo, base, room, ledger, outdated);
+        tidy(&metainfo, &room, &survey, &mends, &mut ledger)?;
+        if !is_mended {
+            begin_largest(&metainfo, &room, &mut ledger)?;
+        }
+        let store = Store::downloading(plan, metainfo, base, room, ledger, mends);
         store.begin_journal(&told)?;
         store.complete_what_is_whole()?;
         store.move_into_place(&[])?;
@@ -76,7 +83,7 @@ impl Store {
         base: Beneath,
         room: Room,
         ledger: Ledger,
-        outdated: BTreeSet<FileIndex>,
+        mends: Mends,
     ) -> Store {
         let geometry = metainfo.geometry();
         let mut wanted = PieceSet::empty(geometry.piece_count());
@@ -88,7 +95,7 @@ impl Store {
         let path = plan.dir.join(local([metainfo.name()]));
         let journal = Mutex::new(None);
         let (differing, is_whole) = (plan.differing, plan.select.is_empty());
-        let download = Download { room, journal, differing, outdated, is_whole };
+        let download = Download { room, journal, differing, mends, is_whole };
         let (handles, ledger) = (Handles::default(), Mutex::new(ledger));
         Store { metainfo, wanted, base, path, ledger, handles, download: Some(download) }
     }
@@ -125,19 +132,32 @@ fn refuse_what_differs(
     }
 }
 
-/// Brings the room in order: nothing of what stands in its final place, nothing of a wrong length. The largest file is
-/// begun at once, so that a file system that cannot hold it says so now and not after gigabytes.
-fn tidy(metainfo: &Metainfo, room: &Room, survey: &Survey, ledger: &mut Ledger) -> Result<(), StoreError> {
+/// Brings the room in order: nothing of what stands in its final place, nothing of a wrong length.
+fn tidy(
+    metainfo: &Metainfo,
+    room: &Room,
+    survey: &Survey,
+    mends: &Mends,
+    ledger: &mut Ledger,
+) -> Result<(), StoreError> {
     for (file, bytes) in survey.partials() {
         if is_final(ledger, file) {
             room.discard(file)?;
             continue;
+        }
+        if mends.standing().contains_key(&file) {
+            continue; // what stands there takes its place
         }
         if bytes != metainfo.file(file).length {
             room.begin(file, metainfo.file(file).length)?;
         }
         ledger.begin(file);
     }
+    Ok(())
+}
+
+/// Begins the largest file at once, so that a file system that cannot hold it says so now and not after gigabytes.
+fn begin_largest(metainfo: &Metainfo, room: &Room, ledger: &mut Ledger) -> Result<(), StoreError> {
     let missing =
         metainfo.geometry().files().filter(|file| ledger.is_selected(*file) && !is_final(ledger, *file));
     if let Some(largest) = missing.max_by_key(|file| metainfo.file(*file).length) {

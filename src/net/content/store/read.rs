@@ -116,7 +116,8 @@ impl Store {
         let Ok(ledger) = self.ledger.try_lock() else { return false };
         let (place, is_unchecked) = (ledger.place(file), ledger.is_unchecked(block.piece));
         drop(ledger);
-        if is_unchecked {
+        let is_made = self.download.as_ref().is_none_or(|download| download.mends.is_surely_made(file));
+        if is_unchecked || !is_made {
             return false;
         }
         let Some(handle) = self.handles.get(file).or_else(|| self.open_at_hand(file, place)) else {
@@ -156,7 +157,7 @@ impl Store {
                 // Before it is read: it may be anything by now, a pipe too.
                 if Stamp::of(&opened)? == verified { Ok(opened) } else { Err(changed()) }
             }
-            (Place::Making | Place::Complete, Some(download)) => download.room.open(file),
+            (Place::Making | Place::Complete, Some(_)) => self.open_making(file),
             _ => Err(changed()),
         }
     }
@@ -166,9 +167,15 @@ impl Store {
         let stamp = Stamp::of(&handle.file)?;
         let is_same = match place {
             Place::Final(verified) => stamp == verified && self.is_in_place(file, verified, handle)?,
-            _ => stamp.bytes >= self.metainfo.file(file).length,
+            _ => self.is_as_made(file, stamp),
         };
         if is_same { Ok(()) } else { Err(changed()) }
+    }
+
+    /// Whether nobody cut short what is in the making, nor touched what is to be mended and still stands in its place.
+    fn is_as_made(&self, file: FileIndex, stamp: Stamp) -> bool {
+        let seen = self.download.as_ref().and_then(|download| download.mends.standing().get(&file).copied());
+        seen.map_or(stamp.bytes >= self.metainfo.file(file).length, |seen| seen == stamp)
     }
 
     /// Whether the path of `file` still leads to it; looked up once in a while.

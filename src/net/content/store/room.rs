@@ -190,6 +190,11 @@ impl Room {
         }
     }
 
+    /// The device that it lies on.
+    pub(super) fn device(&self) -> io::Result<u64> {
+        Ok(self.partial.dir_metadata()?.dev())
+    }
+
     /// Opens what there is of `file`.
     pub(super) fn open(&self, file: FileIndex) -> io::Result<File> {
         let mut options = OpenOptions::new();
@@ -203,7 +208,7 @@ impl Room {
         let make = || self.partial.open_with(name(file), options).map(cap_std::fs::File::into_std);
         let made = match self.gate.pass(Change::Make(&self.within_partial(file)), make) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.open(file),
-            made => made.inspect(|_| self.has_new_names.store(true, Ordering::Release)),
+            made => made.inspect(|_| self.has_new_name()),
         };
         made.map_err(|error| self.failed_file("cannot make", file, error))
     }
@@ -225,8 +230,14 @@ impl Room {
         let standing = path.file_name().expect("a file has a name");
         let take = || folder.rename(standing, &self.partial, name(file));
         self.gate.pass(Change::Move(path, &self.within_partial(file)), take)?;
-        self.has_new_names.store(true, Ordering::Release);
+        self.has_new_name();
         Ok(())
+    }
+
+    /// There is something to go on from.
+    fn has_new_name(&self) {
+        self.has_new_names.store(true, Ordering::Release);
+        self.stay();
     }
 
     /// Takes away what there is of `file`.
