@@ -117,6 +117,27 @@ fn stopped_half_way_the_same_command_goes_on_from_there() {
 }
 
 #[test]
+fn stopped_half_way_it_goes_on_by_the_folder_that_holds_the_copy_too() {
+    let place = tempdir().expect("a folder");
+    let shared = place.path().join("tree");
+    [("a", 1), ("b", 2)].iter().for_each(|(name, seed)| write(&shared.join(name), &noise(*seed, BYTES)));
+    let (_seed, link) = seed(place.path(), &shared, &["--piece-size", "64KiB", "--limit-up", "512KiB"]);
+    ["a", "b"].iter().for_each(|name| write(&place.path().join("peer/tree").join(name), &noise(7, BYTES)));
+    let began = repair(place.path(), "peer", &link, &[]);
+    let copy = place.path().join("peer/tree");
+    began.wait_until("progress", |event| {
+        number(event, "done_bytes") > 200_000 && !copy.join("a").exists() && !copy.join("b").exists()
+    });
+    let end = began.interrupt();
+    assert_eq!(end.code, Some(3), "there is work left: {}", end.talk);
+    assert!(end.talk.contains("peer/.minibit"), "it says where it lies: {}", end.talk);
+    let again = repair(place.path(), "peer", &link, &[]);
+    let checked = again.wait_for("verified");
+    assert_eq!(number(&checked, "bad_files"), 2);
+    again.wait_until("progress", |event| number(event, "done_bytes") > 200_000);
+}
+
+#[test]
 fn what_somebody_seeds_is_not_mended_under_its_hands() {
     let place = tempdir().expect("a folder");
     let shared = file(place.path(), "film", BYTES);

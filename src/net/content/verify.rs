@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::beneath::local;
 use super::hashing::{self, HashFault, Work};
 use super::stamp::Stamp;
+use super::store::ROOM;
 use super::{Progress, Stopped, go_on};
 use crate::content::{FileIndex, Metainfo, PieceIndex, TreePath};
 use crate::ids::Digest;
@@ -112,7 +113,8 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// The share's own file or folder: at `path` or, where more of its files are found there, below it under its name.
+/// The share's own file or folder: at `path` or, where more of its files are found there, or a download of it was begun there,
+/// below it under its name.
 fn base(path: &Path, metainfo: &Metainfo) -> PathBuf {
     let below = path.join(local([metainfo.name()]));
     if metainfo.is_single_file() {
@@ -122,8 +124,9 @@ fn base(path: &Path, metainfo: &Metainfo) -> PathBuf {
         let paths = metainfo.files().iter().map(|file| &file.path).chain(metainfo.empty_folders());
         paths.take(TRIED_MAX).filter(|path| base.join(local(&path.0)).exists()).count()
     };
-    let is_bare = metainfo.files().is_empty() && metainfo.empty_folders().is_empty();
-    if found(&below) > found(path) || is_bare && below.is_dir() { below } else { path.to_owned() }
+    let is_begun = path.join(ROOM).join(metainfo.share().to_string()).is_dir();
+    let (there, here) = (found(&below), found(path));
+    if is_begun || there > here || here == 0 && below.is_dir() { below } else { path.to_owned() }
 }
 
 /// The ranges of each file whose pieces are not what they should be, joined where they touch.
