@@ -39,11 +39,16 @@ impl SmallDisk {
 
     /// A peer that downloads onto it.
     fn join(&self, link: &str) -> Node {
-        let (place, name) = (self.path.parent().expect("it lies in a folder"), self.path.file_name());
+        let name = self.path.file_name().and_then(|name| name.to_str()).expect("a plain name");
+        self.peer(name, &[&["join", link, "-o", str(&self.path)], &ANYWHERE[..]].concat())
+    }
+
+    /// Another errand of a peer that sees it.
+    fn peer(&self, name: &str, words: &[&str]) -> Node {
+        let place = self.path.parent().expect("it lies in a folder");
         let pid = self.holder.0.id().to_string();
-        let words = ["--target", &pid, "--user", "--mount", "--preserve-credentials", Node::peer_program()];
-        let words = [&words[..], &["join", link, "-o", str(&self.path)], &ANYWHERE[..]].concat();
-        Node::other(place, name.and_then(|name| name.to_str()).expect("a plain name"), "nsenter", words)
+        let entered = ["--target", &pid, "--user", "--mount", "--preserve-credentials", Node::peer_program()];
+        Node::other(place, name, "nsenter", [&entered[..], words].concat())
     }
 
     /// The file `name` on it, as seen from here.
@@ -89,6 +94,40 @@ fn a_share_that_does_not_fit_is_refused_before_it_begins() {
         error["message"].as_str().is_some_and(|text| text.contains("make room")),
         "and what to do: {error}"
     );
+}
+
+#[test]
+fn a_copy_on_two_file_systems_is_mended_only_where_files_can_be_moved_and_nothing_is_changed() {
+    let place = tempdir().expect("a folder");
+    let shared = place.path().join("tree");
+    ["a", "sub/b"].iter().for_each(|name| write(&shared.join(name), &noise(5, 100_000)));
+    let (_seed, link) = seed(place.path(), &shared, &[]);
+    let copy = place.path().join("peer/tree");
+    let wrong = noise(6, 100_000);
+    write(&copy.join("a"), &wrong);
+    let Some(disk) = SmallDisk::mount(&copy.join("sub"), "size=1000000") else { return };
+    fs::write(disk.file("b"), &wrong).expect("it is ours");
+    let end = disk.peer("repair", &["verify", "--repair", str(&copy), &link]).end();
+    assert_eq!(end.code, Some(1), "{}", end.talk);
+    assert!(end.talk.contains("another file system"), "{}", end.talk);
+    assert!(fs::read(copy.join("a")).expect("a file") == wrong);
+    assert!(fs::read(disk.file("b")).expect("a file") == wrong);
+    assert!(!place.path().join("peer/.minibit").exists(), "nothing is left behind");
+}
+
+#[test]
+fn a_copy_on_a_full_disk_is_not_mended_where_that_takes_room_and_nothing_is_left_behind() {
+    let place = tempdir().expect("a folder");
+    let Some(disk) = SmallDisk::mount(&place.path().join("disk"), "size=1000000") else { return };
+    let shared = place.path().join("tree");
+    ["a", "b"].iter().for_each(|name| write(&shared.join(name), &noise(5, 100_000)));
+    let (_seed, link) = seed(place.path(), &shared, &[]);
+    fs::create_dir(disk.file("tree")).expect("it is ours");
+    fs::write(disk.file("tree/a"), noise(6, 100_000)).expect("it is ours");
+    disk.fill();
+    let end = disk.peer("repair", &["verify", "--repair", str(&disk.path), &link]).end();
+    assert_eq!(end.code, Some(5), "{}", end.talk);
+    assert!(!disk.file(".minibit").exists(), "nothing is left behind");
 }
 
 /// As FAT32 says of the first byte after 4 GiB; a limit on the size of files says it sooner.

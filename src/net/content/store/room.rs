@@ -10,8 +10,8 @@ use cap_std::fs::{Dir, MetadataExt, OpenOptions};
 use super::StoreError;
 use super::bans::BANS;
 use super::change::{Change, Gate};
-use super::journal;
 use super::trouble::PROBE;
+use super::{journal, space};
 use crate::content::metainfo::METAINFO_BYTES_MAX;
 use crate::content::{FileIndex, Metainfo};
 use crate::ids::ShareId;
@@ -27,6 +27,8 @@ const METAINFO_NEW: &str = "metainfo.new";
 const PARTIAL: &str = "partial";
 /// How often the lock is tried again when its file is taken away in the same moment.
 const LOCK_TRIES_MAX: usize = 16;
+/// Bytes that must be free for a new room, of which the files in the making are no part.
+const ROOM_BYTES: u64 = 64 * 1024;
 const PID_BYTES_MAX: u64 = 20;
 
 /// The room of one download, ours alone as long as this value lives.
@@ -68,9 +70,12 @@ impl Room {
         let path = target.full(&below);
         let failed = |error| StoreError::Io { doing: "cannot prepare", path: shown(&path), error };
         let is_new = target.find_folder(&below)?.is_none();
+        if is_new {
+            space::check(target.path(), ROOM_BYTES)?; // else its lock would be left behind half made
+        }
         for _ in 0..LOCK_TRIES_MAX {
             let dir = target.make_folder(&below)?;
-            let Some(lock) = locked(&dir, target.full(Path::new("")).as_path(), failed)? else { continue };
+            let Some(lock) = locked(&dir, target.path(), failed)? else { continue };
             let partial = target.make_folder(&below.join(PARTIAL))?;
             // Also of a room that was there: who made it may not have come so far.
             below.ancestors().try_for_each(|folder| target.sync_folder(folder))?;
