@@ -223,6 +223,26 @@ fn no_peer_is_asked_about_more_pieces_at_a_time_than_it_answers() {
 }
 
 #[test]
+fn where_nothing_was_right_of_any_piece_the_rest_is_fetched_whole_without_asking() {
+    let mut stage = Stage::mending(30, (0..30).map(|piece| spoilt(piece, &[0, 1, 2, 3])), &[]);
+    let (link, out) = stage.holder(1);
+    assert_eq!((doubted(&out, link).len(), ranges(&out, link).len()), (8, 0));
+    let mut asked_for = |piece| ranges(&stage.tells(link, piece, leaves(piece)), link);
+    (0..3).for_each(|piece| assert!(asked_for(piece).iter().all(|(of, ..)| *of <= 2), "they may be alone"));
+    assert!(asked_for(3).iter().any(|(of, ..)| *of >= 8), "of pieces that nobody was asked about");
+    assert!(doubted(&stage.pass(Duration::from_millis(600)), link).is_empty());
+}
+
+#[test]
+fn pieces_of_which_something_was_right_now_and_then_stay_in_doubt() {
+    let wrong = |piece| if piece % 3 == 2 { &[1][..] } else { &[0, 1, 2, 3] };
+    let mut stage = Stage::mending(30, (0..30).map(|piece| spoilt(piece, wrong(piece))), &[]);
+    let (link, _) = stage.holder(1);
+    (0..8).for_each(|piece| _ = stage.tells(link, piece, leaves(piece)));
+    assert_eq!(doubted(&stage.pass(Duration::from_millis(600)), link).len(), 8);
+}
+
+#[test]
 fn what_was_in_doubt_and_is_gone_since_is_fetched_whole() {
     let mut stage = Stage::mending(2, [spoilt(1, &[2])], &[]);
     let (share, pieces) = (stage.share(), vec![spoilt(1, &[]).0]);

@@ -60,6 +60,11 @@ impl Assembly {
         Assembly { leaves, ..Assembly::new(piece, piece_bytes) }
     }
 
+    /// Whether nobody gave any of it, nor is asked to: it was there.
+    pub fn is_of_nobody(&self) -> bool {
+        self.gifts.is_empty() && self.asks.is_empty()
+    }
+
     /// Whether some leaf is neither here nor asked for.
     pub fn has_free(&self) -> bool {
         self.leaves.contains(&Leaf::Free)

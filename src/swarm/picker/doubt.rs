@@ -7,6 +7,10 @@ use crate::ids::Digest;
 use super::assembly::Assembly;
 use super::{Picker, Want};
 
+/// So many pieces in doubt of which nothing is right, one after the other, and the rest are taken to be no better: to ask about
+/// each would take longer than to fetch it.
+const VAIN_MAX: u32 = 4;
+
 impl Picker {
     /// Holds `piece` back, which is there and wrong: its true leaves may tell that only some of `leaves` are to be fetched.
     /// Passed over unless it is such a piece, of more than one leaf.
@@ -33,5 +37,17 @@ impl Picker {
         let Some(leaves) = self.doubtful.remove(&piece) else { return };
         self.wants[piece.index()] = Want::Begun;
         self.begun.insert(piece, Assembly::there(piece, self.metainfo.geometry().length(piece), &leaves));
+    }
+
+    /// The leaves of a piece in doubt were told, and were wrong throughout or not. Too many of those in a row, and all pieces
+    /// that are held back still are fetched whole.
+    pub(super) fn weigh_doubts(&mut self, is_vain: bool) {
+        self.vain_doubts = if is_vain { self.vain_doubts + 1 } else { 0 };
+        if self.vain_doubts >= VAIN_MAX {
+            for piece in std::mem::take(&mut self.doubtful).into_keys() {
+                self.wants[piece.index()] = Want::Missing;
+                self.rarity.open(piece);
+            }
+        }
     }
 }

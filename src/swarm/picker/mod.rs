@@ -109,6 +109,8 @@ pub struct Picker {
     rarity: Rarity,
     /// The leaves, as they lie there, of pieces that are there and wrong, and that nobody is asked for yet.
     doubtful: BTreeMap<PieceIndex, Vec<Digest>>,
+    /// The last pieces in doubt, in a row, of which nothing was right.
+    vain_doubts: u32,
     begun: BTreeMap<PieceIndex, Assembly>,
     free: BTreeSet<PieceIndex>,
     /// Wanted, and not held.
@@ -141,6 +143,7 @@ impl Picker {
             wanted,
             rarity,
             doubtful: BTreeMap::new(),
+            vain_doubts: 0,
             begun: BTreeMap::new(),
             free: BTreeSet::new(),
             lacking,
@@ -279,8 +282,13 @@ impl Picker {
     /// then all of it is, and only who gave it alone is surely a liar.
     pub fn judge(&mut self, piece: PieceIndex, truth: Option<&[Digest]>) -> Vec<Lie> {
         let Some(assembly) = self.begun.get_mut(&piece) else { return Vec::new() };
+        let was_doubted = truth.is_some() && assembly.is_of_nobody();
         let lies = assembly.judge(truth);
-        if assembly.is_untouched() {
+        let is_vain = assembly.is_untouched();
+        if was_doubted {
+            self.weigh_doubts(is_vain);
+        }
+        if is_vain {
             self.reopen(piece);
         } else {
             self.free.insert(piece);
