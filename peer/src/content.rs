@@ -69,7 +69,8 @@ pub async fn verify(verify: Verify, talk: &Talk, stop: CancellationToken) -> Res
         talk.result(&format!("{counts}: all right"));
         return Ok(Exit::Done);
     }
-    talk.result(&format!("{counts}: {} not as they should be", human::counted(bad_files as u64, "file")));
+    let so = if bad_files == 1 { "is not as it should be" } else { "are not as they should be" };
+    talk.result(&format!("{counts}: {} {so}", human::counted(bad_files as u64, "file")));
     if !verify.repair {
         return Ok(Exit::Failed);
     }

@@ -43,7 +43,15 @@ pub async fn run(join: Join, talk: &Talk, stop: CancellationToken) -> Result<Exi
     let aim = Aim::Download(download(&join));
     let session =
         Session { listener: place.listener, node, shares: vec![shared(subject, endpoints, join)], aim };
-    session::run(session, talk, stop).await
+    session::run(session, talk, stop).await.map_err(elsewhere)
+}
+
+/// What cannot be done in this folder may be done in another.
+fn elsewhere(failure: Failure) -> Failure {
+    match failure.word {
+        "no_space" | "locked" => failure.hint("or choose another folder with -o"),
+        _ => failure,
+    }
 }
 
 /// A free port on every address.

@@ -147,7 +147,7 @@ fn stopped_half_way_it_goes_on_from_there_however_it_ended() {
         drop(store);
         let stands = try_open(&plan(&world.here), &shared);
         assert!(matches!(stands, Err(StoreError::WouldOverwrite { path }) if path.ends_with("b/c")));
-        let (store, held) = open(&mending(&world.here), &shared);
+        let (store, _) = open(&mending(&world.here), &shared);
         copy_piece(&shared.store, &store, store.wanted().iter().nth(7).unwrap());
         drop(store);
         let (store, held) = open(&plan(&world.here), &shared);

@@ -42,7 +42,7 @@ impl Report {
     /// Everything wanted is in its place.
     pub fn complete(&self, view: &ShareView, download: &Download, after: Duration, talk: &Talk) {
         let name = view.metainfo.as_ref().map(|metainfo| metainfo.name().to_string()).unwrap_or_default();
-        let path = format!("{}/{name}", human::path(&download.dir));
+        let path = format!("{}/{name}", human::path(&download.dir).trim_end_matches('/'));
         talk.event(&Event::Complete {
             share: view.share.to_string(),
             path: path.clone(),

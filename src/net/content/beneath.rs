@@ -156,7 +156,7 @@ impl Beneath {
     /// The refusal to go on because `what` stands at `path`.
     pub(super) fn in_the_way(&self, path: &Path, what: &str) -> StoreError {
         let path = self.shown(path);
-        StoreError::Refused(format!("'{path}' is {what}: move it away, or choose another folder with -o"))
+        StoreError::Refused(format!("'{path}' is {what}: move it away"))
     }
 }
 

@@ -73,9 +73,7 @@ pub enum Differing {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Not enough room; nothing was written.
-    #[error(
-        "'{dir}' has {free} bytes free, and {needed} more are needed: make room or choose another folder with -o"
-    )]
+    #[error("'{dir}' has {free} bytes free, and {needed} more are needed: make room")]
     NoSpace {
         /// Where.
         dir: String,
@@ -93,9 +91,7 @@ pub enum StoreError {
         path: String,
     },
     /// Another process downloads the same share here, or seeds what it downloaded.
-    #[error(
-        "process {pid} already downloads or seeds this share in '{dir}': stop it, or choose another folder with -o"
-    )]
+    #[error("process {pid} already downloads or seeds this share in '{dir}': stop it first")]
     Locked {
         /// Who.
         pid: String,
