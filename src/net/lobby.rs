@@ -1,12 +1,12 @@
 //! Who came in from where: no address has all the seats, and none all the time to say who it is.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::scope::Scope;
+use crate::scope::{Scope, host, network};
 
 /// Connections from one address: some fifty peers behind one router find room.
 const ADDRESS_MAX: usize = 64;
@@ -34,8 +34,8 @@ struct Visits {
 
 #[derive(Debug)]
 struct Standing {
-    /// Of IPv6 the network of one site's segment: whoever has one address there has them all.
-    address: IpAddr,
+    /// Whoever has one address of it has them all.
+    host: IpAddr,
     is_half_open: bool,
     shown_out: CancellationToken,
 }
@@ -57,9 +57,9 @@ impl Lobby {
     /// Lets a connection in from the unmapped `ip`; none when too many came from there. Of too many half-open ones the oldest is
     /// shown out: an honest peer has said who it is long before.
     pub(crate) fn enter(&self, ip: IpAddr) -> Option<Visit> {
-        let address = segment(ip);
+        let host = host(ip);
         let mut visits = self.lock();
-        if Scope::of(ip) == Scope::Global && !visits.have_room(address) {
+        if Scope::of(ip) == Scope::Global && !visits.have_room(host) {
             return None;
         }
         if visits.half_open().count() >= self.half_open_max {
@@ -68,7 +68,7 @@ impl Lobby {
         let number = visits.ever;
         visits.ever += 1;
         let shown_out = CancellationToken::new();
-        let standing = Standing { address, is_half_open: true, shown_out: shown_out.clone() };
+        let standing = Standing { host, is_half_open: true, shown_out: shown_out.clone() };
         visits.standing.insert(number, standing);
         Some(Visit { number, lobby: self.clone(), shown_out })
     }
@@ -79,15 +79,15 @@ impl Lobby {
 }
 
 impl Visits {
-    /// Whether one more may come from `address`; makes room among its own half-open ones.
-    fn have_room(&mut self, address: IpAddr) -> bool {
-        let of_address = self.standing.values().filter(|standing| standing.address == address).count();
+    /// Whether one more may come from `host`; makes room among its own half-open ones.
+    fn have_room(&mut self, host: IpAddr) -> bool {
+        let of_host = self.standing.values().filter(|standing| standing.host == host).count();
         let of_network =
-            self.standing.values().filter(|standing| network(standing.address) == network(address)).count();
-        if of_address >= ADDRESS_MAX || of_network >= NETWORK_MAX {
+            self.standing.values().filter(|standing| network(standing.host) == network(host)).count();
+        if of_host >= ADDRESS_MAX || of_network >= NETWORK_MAX {
             return false;
         }
-        let half_open: Vec<u64> = self.half_open().filter(|(_, at)| *at == address).map(|(n, _)| n).collect();
+        let half_open: Vec<u64> = self.half_open().filter(|(_, at)| *at == host).map(|(n, _)| n).collect();
         if half_open.len() >= ADDRESS_HALF_OPEN_MAX {
             self.show_out(half_open[0]);
         }
@@ -96,7 +96,7 @@ impl Visits {
 
     fn half_open(&self) -> impl Iterator<Item = (u64, IpAddr)> {
         let half_open = self.standing.iter().filter(|(_, standing)| standing.is_half_open);
-        half_open.map(|(number, standing)| (*number, standing.address))
+        half_open.map(|(number, standing)| (*number, standing.host))
     }
 
     fn show_out_oldest(&mut self) {
@@ -128,22 +128,6 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         self.lobby.lock().standing.remove(&self.number);
-    }
-}
-
-/// What counts as one address.
-fn segment(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (!0 << 64))),
-    }
-}
-
-/// What counts as one network: a /24, or a /48 of IPv6.
-fn network(ip: IpAddr) -> u128 {
-    match ip {
-        IpAddr::V4(v4) => u128::from(v4.to_bits() >> 8),
-        IpAddr::V6(v6) => v6.to_bits() & (!0 << 80),
     }
 }
 
