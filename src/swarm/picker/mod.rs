@@ -4,6 +4,7 @@
 
 mod assembly;
 mod doubt;
+mod loss;
 mod progress;
 mod rarity;
 #[cfg(test)]
@@ -299,41 +300,6 @@ impl Picker {
     /// Who gave some part of a piece in the making.
     pub fn givers(&self, piece: PieceIndex) -> Vec<Giver> {
         self.begun.get(&piece).map_or(Vec::new(), Assembly::givers)
-    }
-
-    /// The content beneath `piece` changed: it is neither held nor fetched again.
-    pub fn forget(&mut self, piece: PieceIndex) -> bool {
-        let was_held = self.held.contains(piece);
-        if was_held {
-            self.progress.one_less(self.copies(piece));
-            if self.wanted.contains(piece) {
-                self.progress.done_bytes -= u64::from(self.metainfo.geometry().length(piece));
-            }
-            self.held.remove(piece);
-            self.wants[piece.index()] = Want::Unwanted;
-        }
-        was_held
-    }
-
-    /// What there was of `piece` is not there any more: where it is wanted, it is fetched again, once what is being written of
-    /// it is. Whether it was held.
-    pub fn want_again(&mut self, piece: PieceIndex) -> bool {
-        if let Some(assembly) = self.begun.get_mut(&piece) {
-            assembly.spoil();
-            self.free.remove(&piece);
-            if assembly.is_spoilt() {
-                self.reopen(piece);
-            }
-        } else if self.doubtful.contains_key(&piece) {
-            self.reopen(piece);
-        }
-        let was_held = self.forget(piece);
-        if was_held && self.wanted.contains(piece) {
-            self.lacking.insert(piece);
-            self.wants[piece.index()] = Want::Missing;
-            self.rarity.open(piece);
-        }
-        was_held
     }
 
     fn reopen(&mut self, piece: PieceIndex) {
