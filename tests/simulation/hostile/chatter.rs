@@ -112,13 +112,9 @@ impl Script for Chatter {
     fn connected(&mut self, hand: &mut Hand<'_>, link: LinkId, _dialled: bool) {
         self.links.insert(link);
         if hand.chance.below(100) < self.manners_percent {
-            let id = hand.any_id();
-            hand.introduce(link, id, 0);
-            hand.say(link, Message::Stock { all: Some(Vec::new()), more: None });
+            hand.arrive(link, Vec::new());
         }
     }
-
-    fn heard(&mut self, _hand: &mut Hand<'_>, _link: LinkId, _message: &Message, _payload: &Payload) {}
 
     fn closed(&mut self, _hand: &mut Hand<'_>, link: LinkId) {
         self.links.remove(&link);

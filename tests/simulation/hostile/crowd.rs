@@ -43,10 +43,8 @@ impl Script for Sybils {
     }
 
     fn connected(&mut self, hand: &mut Hand<'_>, link: LinkId, _dialled: bool) {
-        let id = hand.any_id();
+        let id = hand.arrive(link, Vec::new());
         self.links.insert(link, id);
-        hand.introduce(link, id, 0);
-        hand.say(link, Message::Stock { all: Some(Vec::new()), more: None });
         hand.say(link, Message::Interested);
     }
 
@@ -188,12 +186,8 @@ impl Script for Gossip {
 
     fn connected(&mut self, hand: &mut Hand<'_>, link: LinkId, _dialled: bool) {
         self.links.insert(link);
-        let id = hand.any_id();
-        hand.introduce(link, id, 0);
-        hand.say(link, Message::Stock { all: Some(Vec::new()), more: None });
+        hand.arrive(link, Vec::new());
     }
-
-    fn heard(&mut self, _hand: &mut Hand<'_>, _link: LinkId, _message: &Message, _payload: &Payload) {}
 
     fn closed(&mut self, _hand: &mut Hand<'_>, link: LinkId) {
         self.links.remove(&link);

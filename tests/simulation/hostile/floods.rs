@@ -105,9 +105,7 @@ impl Script for Flooder {
 
     fn connected(&mut self, hand: &mut Hand<'_>, link: LinkId, _dialled: bool) {
         self.link = Some(link);
-        let id = hand.any_id();
-        hand.introduce(link, id, 0);
-        hand.say(link, Message::Stock { all: Some(vec![[0, 0]]), more: None });
+        hand.arrive(link, vec![[0, 0]]);
         if self.flood != Flood::RequestsWhileChoked {
             hand.say(link, Message::Interested);
         }

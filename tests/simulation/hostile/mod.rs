@@ -31,7 +31,7 @@ pub trait Script: Debug {
     fn connected(&mut self, hand: &mut Hand<'_>, link: LinkId, dialled: bool);
 
     /// A message came.
-    fn heard(&mut self, hand: &mut Hand<'_>, link: LinkId, message: &Message, payload: &Payload);
+    fn heard(&mut self, _hand: &mut Hand<'_>, _link: LinkId, _message: &Message, _payload: &Payload) {}
 
     /// A connection is gone.
     fn closed(&mut self, hand: &mut Hand<'_>, link: LinkId);
@@ -80,6 +80,14 @@ impl Hand<'_> {
     pub fn introduce(&mut self, link: LinkId, id: PeerId, port: u16) {
         let (share, agent) = (self.truth.share(), "script/1".to_owned());
         self.say(link, Message::Register { id, share, port, agent, role: Role::Peer, goal: None });
+    }
+
+    /// Says that it is somebody new, who accepts no connections and holds these pieces.
+    pub fn arrive(&mut self, link: LinkId, held: Vec<[u64; 2]>) -> PeerId {
+        let id = self.any_id();
+        self.introduce(link, id, 0);
+        self.say(link, Message::Stock { all: Some(held), more: None });
+        id
     }
 
     /// Says something with what follows it.
