@@ -70,6 +70,13 @@ impl Seat {
         self.visit.iter().for_each(Visit::introduced);
     }
 
+    /// Waits until the other side may be listened to.
+    pub(crate) async fn turn(&self) {
+        if let Some(visit) = &self.visit {
+            visit.turn().await;
+        }
+    }
+
     /// Waits until the seat is given to another, which happens only before the other side said who it is.
     pub(crate) async fn shown_out(&self) {
         match &self.visit {

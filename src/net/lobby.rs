@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::turns::Turns;
 use crate::scope::{Scope, host, network};
 
 /// Connections from one address: some fifty peers behind one router find room.
@@ -30,6 +32,7 @@ struct Visits {
     ever: u64,
     /// By number, so the oldest first.
     standing: BTreeMap<u64, Standing>,
+    turns: Turns,
 }
 
 #[derive(Debug)]
@@ -45,6 +48,7 @@ struct Standing {
 pub(crate) struct Visit {
     number: u64,
     lobby: Lobby,
+    turn: Instant,
     shown_out: CancellationToken,
 }
 
@@ -70,7 +74,8 @@ impl Lobby {
         let shown_out = CancellationToken::new();
         let standing = Standing { host, is_half_open: true, shown_out: shown_out.clone() };
         visits.standing.insert(number, standing);
-        Some(Visit { number, lobby: self.clone(), shown_out })
+        let turn = visits.turns.take(host, Instant::now());
+        Some(Visit { number, lobby: self.clone(), turn, shown_out })
     }
 
     fn lock(&self) -> MutexGuard<'_, Visits> {
@@ -117,6 +122,11 @@ impl Visit {
         if let Some(standing) = self.lobby.lock().standing.get_mut(&self.number) {
             standing.is_half_open = false;
         }
+    }
+
+    /// Waits until it may be listened to.
+    pub(crate) async fn turn(&self) {
+        sleep_until(self.turn).await;
     }
 
     /// Waits until its place is given to another.

@@ -16,6 +16,7 @@ mod offload;
 mod pool;
 mod serve;
 mod shelf;
+mod turns;
 
 pub use driver::{Desk, RunError, run};
 pub use listen::{listen, own_addresses};

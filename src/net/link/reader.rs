@@ -102,6 +102,7 @@ impl<R: Source> Reader<R> {
     }
 
     async fn converse(&mut self) -> Result<std::convert::Infallible, Stop> {
+        self.ours.seat.turn().await;
         self.first_byte().await?;
         loop {
             self.wait_for_room().await?;
