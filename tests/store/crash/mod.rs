@@ -126,8 +126,13 @@ fn is_long() -> bool {
     seeds() > SEEDS
 }
 
-const COURSE: Course =
-    Course { commits_percent: 12, is_stopped: false, differing: Differing::Refused, failing: None };
+const COURSE: Course = Course {
+    commits_percent: 12,
+    is_stopped: false,
+    differing: Differing::Refused,
+    failing: None,
+    is_killed: false,
+};
 
 #[test]
 fn after_a_crash_at_any_moment_nothing_wrong_is_believed_and_nothing_synced_is_lost() {
@@ -176,25 +181,34 @@ fn after_a_crash_while_a_copy_is_mended_nothing_that_was_right_is_lost() {
     }
 }
 
-#[test]
-fn a_sync_that_fails_is_never_believed_whatever_it_was_of() {
+/// Plays a download for each sync that it makes, which fails, and crashes everywhere: in the short run for every so manieth.
+fn fail_each_sync(course: Course, step: usize) {
+    use recorder::Op::{Sync, SyncAll, SyncFolder};
     let mut stage = Stage::new();
-    let syncs = |op: &recorder::Op| {
-        use recorder::Op::{Sync, SyncAll, SyncFolder};
-        matches!(op, Sync(_) | SyncAll | SyncFolder(_))
-    };
-    // Many, so that some fail between two blocks of one piece.
-    let often = Course { commits_percent: 40, ..COURSE };
-    let whole = stage.play(often, &mut Chance::new(1));
-    let syncs: Vec<usize> = (0..whole.log.len()).filter(|at| syncs(&whole.log[*at])).collect();
-    // In the short run every fifth, which are of every kind.
-    for number in syncs.into_iter().step_by(if is_long() { 1 } else { 5 }) {
+    let whole = stage.play(Course { is_killed: false, ..course }, &mut Chance::new(1));
+    let is_sync = |at: &usize| matches!(whole.log[*at], Sync(_) | SyncAll | SyncFolder(_));
+    let syncs: Vec<usize> = (0..whole.log.len()).filter(is_sync).collect();
+    for number in syncs.into_iter().step_by(if is_long() { 1 } else { step }) {
         let mut chance = Chance::new(1);
-        let course = Course { failing: Some((number, ErrorKind::Other)), ..often };
+        let course = Course { failing: Some((number, ErrorKind::Other)), ..course };
         let story = stage.play(course, &mut chance);
-        assert!(story.is_finished);
+        assert_eq!(story.is_finished, !course.is_stopped);
         stage.crash_everywhere(&story, 1, &mut chance);
     }
+}
+
+/// With many syncs, so that some fail between two blocks of one piece.
+const OFTEN: Course = Course { commits_percent: 40, ..COURSE };
+
+#[test]
+fn a_sync_that_fails_is_never_believed_whatever_it_was_of() {
+    fail_each_sync(OFTEN, 5);
+}
+
+#[test]
+fn nor_by_the_next_process_that_finds_in_memory_what_the_disk_gave_up() {
+    fail_each_sync(Course { is_killed: true, is_stopped: true, ..OFTEN }, 6);
+    fail_each_sync(Course { is_killed: true, ..OFTEN }, 7);
 }
 
 #[test]

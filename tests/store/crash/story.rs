@@ -47,6 +47,8 @@ pub struct Course {
     pub differing: Differing,
     /// The change that fails, once.
     pub failing: Option<(usize, io::ErrorKind)>,
+    /// Whether the process dies of it, and the next one finds what memory still shows.
+    pub is_killed: bool,
 }
 
 impl Course {
@@ -62,10 +64,11 @@ pub fn play(shared: &Scanned, dir: &Path, course: Course, chance: &mut Chance) -
         Some((number, kind)) => Recorder::failing(dir, number, kind),
     };
     let first = image_of(dir);
-    let mut player = Player { shared, recorder: recorder.clone(), promised: Vec::new() };
+    let mut player =
+        Player { shared, recorder: recorder.clone(), promised: Vec::new(), is_dead: false, is_reborn: false };
     let mut is_finished = false;
-    // A change that fails while the download begins ends it; the next attempt goes on.
-    for _ in 0..2 {
+    // A change that fails while the download begins ends it; the next attempt goes on. So does that after a death.
+    for _ in 0..3 {
         if let Ok((store, held)) =
             Store::open_watched(&course.plan(dir), shared.metainfo.clone(), UNWATCHED, Some(recorder.clone()))
         {
@@ -74,6 +77,9 @@ pub fn play(shared: &Scanned, dir: &Path, course: Course, chance: &mut Chance) -
                 player.promised.push((0, held.iter().map(PieceIndex::get).collect()));
             }
             is_finished = player.download(&store, &held, course, chance);
+            if std::mem::take(&mut player.is_dead) {
+                continue;
+            }
             break;
         }
         assert!(
@@ -88,6 +94,8 @@ struct Player<'a> {
     shared: &'a Scanned,
     recorder: Arc<Recorder>,
     promised: Vec<(usize, BTreeSet<u32>)>,
+    is_dead: bool,
+    is_reborn: bool,
 }
 
 impl Player<'_> {
@@ -98,6 +106,9 @@ impl Player<'_> {
         let mut left = missing.len();
         // A fault of the disk puts back what it spoiled; each fault happens once, so this ends.
         while let Some(piece) = missing.pop() {
+            if self.dies(course) {
+                return false;
+            }
             let outcome = self.write_amid_commits(store, piece, (course, chance), (&mut kept, &mut missing));
             let counted = outcome.and_then(|late| store.keep(piece).map(|()| late));
             if !missing.contains(&piece) {
@@ -116,6 +127,9 @@ impl Player<'_> {
             }
         }
         while !course.is_stopped && !store.is_finished() {
+            if self.dies(course) {
+                return false;
+            }
             let again = store.flush().and_then(|()| store.move_into_place(&store.left_behind()));
             self.bear(store, again, None, &mut kept, &mut missing);
             while let Some(piece) = missing.pop() {
@@ -129,6 +143,13 @@ impl Player<'_> {
             self.promised.push((self.recorder.count(), kept));
         }
         store.is_finished()
+    }
+
+    /// Whether the process ends here, just after the change that failed.
+    fn dies(&mut self, course: Course) -> bool {
+        self.is_dead = course.is_killed && !self.is_reborn && self.recorder.has_failed();
+        self.is_reborn |= self.is_dead;
+        self.is_dead
     }
 
     /// Copies one piece and counts it, as the shell does.
@@ -189,6 +210,7 @@ impl Player<'_> {
     ) {
         if let Err(error) = outcome {
             assert!(error.is_passing() && self.recorder.has_failed(), "{error}");
+            piece.iter().for_each(|piece| _ = kept.remove(&piece.get()));
             missing.extend(piece);
         }
         let lost = store.take_lost();

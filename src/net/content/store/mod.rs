@@ -1,5 +1,6 @@
 //! The bytes of one share on disk: read by position, written only beneath the chosen folder, moved into place when true.
 
+mod anew;
 mod bans;
 pub(in crate::net::content) mod change;
 mod commit;

@@ -41,7 +41,10 @@ impl Store {
         let base = enter(plan, &metainfo, &selected)?.watched(Gate(witness));
         let room = Room::enter(&base, metainfo.share())?;
         let is_mended = plan.differing == Differing::Mended;
-        let told = if is_mended { journal::unread(&metainfo) } else { journal::read(&room, &metainfo) };
+        let mut told = journal::read(&room, &metainfo);
+        if is_mended {
+            told.marks.clear(); // every byte is looked at, however orderly the last run ended
+        }
         let mut ledger = Ledger::new(metainfo.geometry(), selected);
         let survey = Survey::take(&metainfo, &base, &room, &ledger, plan.differing, progress)?;
         space::check(&plan.dir, survey.needed(&metainfo, &ledger, |file| survey.is_candidate(file)))?;

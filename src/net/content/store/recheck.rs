@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 
-use super::StoreError;
-use super::holes;
 use super::journal::{Told, Whereabouts};
 use super::ledger::{Ledger, Place};
 use super::room::Room;
 use super::survey::Survey;
+use super::{StoreError, anew, holes};
 use crate::content::{FileIndex, Metainfo, PieceIndex, PieceSet};
 use crate::net::content::beneath::{Beneath, below_target};
 use crate::net::content::hashing::{self, HashFault, Opener, Work};
@@ -139,7 +138,10 @@ impl Recheck<'_> {
         let (right, faults) = self.check(pieces, total_bytes - self.bytes(pieces), total_bytes, &open)?;
         let geometry = self.metainfo.geometry();
         for piece in right.iter().filter(|piece| !faults.contains_key(&geometry.place(*piece).0)) {
-            ledger.keep(geometry, piece);
+            // What the disk does not take again is fetched again.
+            if self.told.kept.contains(piece) || anew::write(self.room, geometry, piece).is_ok() {
+                ledger.keep(geometry, piece);
+            }
         }
         Ok(())
     }

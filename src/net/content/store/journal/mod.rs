@@ -36,11 +36,6 @@ pub(super) fn read(room: &Room, metainfo: &Metainfo) -> Told {
     Told::read(&text().unwrap_or_default(), metainfo.share(), metainfo.geometry())
 }
 
-/// What a journal says that nobody asks.
-pub(super) fn unread(metainfo: &Metainfo) -> Told {
-    Told::read(&[], metainfo.share(), metainfo.geometry())
-}
-
 /// A journal that is open for more.
 #[derive(Debug)]
 pub(super) struct Journal {
