@@ -1,6 +1,6 @@
 //! What processes say to each other: messages and frames of the wire, version 1. Believes nothing.
 //!
-//! `wire.md` is the law. Where it is silent, this side does as follows.
+//! `wire.md`, in this folder, is the law. Where it is silent, this side does as follows.
 //!
 //! **Words of a later version** in a known key are taken softly: an unknown `papel` is a peer, an unknown
 //! `objetivo` is none, an unknown `codigo` is [`ErrorCode::Other`], an unknown `motivo` is
@@ -28,7 +28,7 @@
 //!
 //! **From one address** 64 connections are taken, and 96 from one network (a /24, or a /48 of IPv6), more only from this
 //! machine and its site. Of too many that have not sent their `REGISTRO` (32 from one address, or half of all), the oldest
-//! is closed without a word.
+//! is closed without a word. Of those that one address makes at a stretch 512 are listened to at once, then fifty a second.
 //!
 //! **Of one public address** (64 bits of an IPv6 one) are at most a quarter of a share's links, those we dialled not
 //! counted, half of its network, and 64 places in a register; on loopback and in private ranges many honest peers may be
