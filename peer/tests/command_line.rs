@@ -138,7 +138,13 @@ fn a_link_that_leads_nowhere_asks_for_a_peer() {
 
 #[test]
 fn a_bad_link_ends_with_7() {
-    for link in ["magnet:", "magnet:?dn=photos", "magnet:?xt=urn:btih:abab", "MAGNET:?xt=urn:btmh:1220ab"] {
+    for link in [
+        "magnet:",
+        "magnet:?dn=photos",
+        "magnet:?xt=urn:btih:abab",
+        "MAGNET:?xt=urn:btmh:1220ab",
+        "http://a.example/b.torrent",
+    ] {
         fails(&["join", link, "--peer", "127.0.0.1:9"], 7, "bad_link", "link");
         fails(&["show", link], 7, "bad_link", "link");
     }

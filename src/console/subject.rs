@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::exit::Failure;
 use super::human;
+use crate::content::link::BadLink;
 use crate::content::metainfo::METAINFO_BYTES_MAX;
 use crate::content::{Link, Metainfo, names};
 use crate::ids::{Endpoint, ShareId};
@@ -22,11 +23,16 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// Reads what was typed. What begins with `magnet:` is a link, everything else the path of a metainfo file.
+    /// Reads what was typed. What begins with `magnet:` is a link, everything else the path of a metainfo file; an address of
+    /// the web is neither.
     pub fn read(typed: &OsStr) -> Result<Subject, Failure> {
-        match typed.to_str().filter(|text| is_link(text)) {
-            Some(text) => Ok(Subject::Link(text.parse()?)),
-            None => read_metainfo(Path::new(typed)).map(|metainfo| Subject::Described(Arc::new(metainfo))),
+        match typed.to_str() {
+            Some(text) if is_link(text) => Ok(Subject::Link(text.parse()?)),
+            Some(text) if is_web(text) && !Path::new(typed).exists() => {
+                Err(BadLink("it leads to the web, and a link of a share begins with magnet:".to_owned())
+                    .into())
+            }
+            _ => read_metainfo(Path::new(typed)).map(|metainfo| Subject::Described(Arc::new(metainfo))),
         }
     }
 
@@ -66,6 +72,10 @@ impl Subject {
 
 fn is_link(text: &str) -> bool {
     text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("magnet:"))
+}
+
+fn is_web(text: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| text.to_ascii_lowercase().starts_with(scheme))
 }
 
 fn read_metainfo(path: &Path) -> Result<Metainfo, Failure> {
