@@ -90,11 +90,10 @@ impl Node {
         let Some(Place::Stranger(stranger)) = self.places.get(&link) else { return };
         let dialled = stranger.dialled.clone();
         let Message::Register { id, share, port, agent, role, goal } = message else {
-            if !matches!(message, Message::Error { .. }) {
+            let Message::Error { code, .. } = message else {
                 return self.turn_away(now, link, ErrorCode::Protocol, "REGISTRO must come first", out);
-            }
-            out.push(Action::Close { link, farewell: None });
-            return self.forget_dial(now, link, out);
+            };
+            return self.turned_away(now, link, code, out);
         };
         if dialled.as_ref().is_some_and(|(wanted, _)| *wanted != share) {
             return self.turn_away(now, link, ErrorCode::Protocol, "that is another share", out);
@@ -199,6 +198,15 @@ impl Node {
     ) {
         out.push(Action::Close { link, farewell: Some(error(code, text)) });
         self.forget_dial(now, link, out);
+    }
+
+    /// The other side does not let us in.
+    fn turned_away(&mut self, now: Moment, link: LinkId, code: ErrorCode, out: &mut Vec<Action>) {
+        out.push(Action::Close { link, farewell: None });
+        let Some(Place::Stranger(stranger)) = self.forget(link) else { return };
+        if let Some((share, endpoint)) = &stranger.dialled {
+            self.visit(*share, now, out, |swarm, turn| swarm.dial_refused(endpoint, code, turn));
+        }
     }
 
     fn forget_dial(&mut self, now: Moment, link: LinkId, out: &mut Vec<Action>) {

@@ -243,6 +243,26 @@ impl Swarm {
         self.book.failed(endpoint, turn.now, &mut self.chance);
     }
 
+    /// Who was dialled said why it does not let us in. Of the first one to say what only a person can mend, as long as nobody
+    /// else was reached, the person is told.
+    pub fn dial_refused(&mut self, endpoint: &Endpoint, code: ErrorCode, turn: &mut Turn<'_>) {
+        self.dial_failed(endpoint, turn);
+        let why = match code {
+            ErrorCode::NoSuchShare => {
+                "does not have this share: see that the link is whole, and that it is the one told of last"
+            }
+            ErrorCode::Version => "speaks another version: use the same one on both sides",
+            ErrorCode::Banned => {
+                "has banned this side, which sent it wrong bytes: look after this machine's disk and memory"
+            }
+            _ => return,
+        };
+        if !self.totals.reached && !std::mem::replace(&mut self.totals.is_refusal_told, true) {
+            let text = format!("{endpoint} answers, and {why}");
+            turn.out.push(Action::Tell(News::Trouble { share: Some(self.share), text }));
+        }
+    }
+
     /// Dials whom it is time to dial, as far as there is room for links.
     pub(super) fn dial(&mut self, turn: &mut Turn<'_>) {
         if self.part == Part::Keeps {

@@ -149,6 +149,8 @@ pub struct Swarm {
 #[derive(Clone, Debug, Default)]
 struct Totals {
     reached: bool,
+    /// Whether the person was told that somebody refuses us.
+    is_refusal_told: bool,
     sent: rate::Meter,
     received: rate::Meter,
     from_seed_bytes: u64,

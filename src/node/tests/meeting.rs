@@ -51,6 +51,39 @@ fn a_registration_is_news_to_the_others_at_once() {
     assert_eq!(said(&out, first), [&Message::NewPeer(newcomer)]);
 }
 
+fn troubles(actions: &[Action]) -> Vec<&str> {
+    let trouble = |action| match action {
+        &Action::Tell(News::Trouble { ref text, .. }) => Some(text.as_str()),
+        _ => None,
+    };
+    actions.iter().filter_map(trouble).collect()
+}
+
+#[test]
+fn whoever_does_not_let_us_in_is_told_of_once_with_what_to_do_unless_others_do() {
+    let tracker: Endpoint = "tracker.example:7070".parse().expect("an endpoint");
+    let refuses = |stage: &mut Stage, code| {
+        let (link, _) = stage.connected([10, 0, 0, 9], Some(tracker.clone()));
+        stage.says(link, Message::Error { code, text: "no\u{1b}[2J".to_owned() })
+    };
+    for (code, hint) in [
+        (ErrorCode::NoSuchShare, "see that the link is whole"),
+        (ErrorCode::Version, "the same one on both sides"),
+        (ErrorCode::Banned, "look after this machine"),
+    ] {
+        let mut stage = Stage::leecher();
+        let told = refuses(&mut stage, code);
+        let [text] = troubles(&told)[..] else { panic!("{told:?}") };
+        assert!(text.starts_with("tracker.example:7070 answers") && text.contains(hint), "{text}");
+        assert!(!text.contains('\u{1b}'), "its own words are not ours to show");
+        assert!(troubles(&refuses(&mut stage, code)).is_empty(), "once is enough");
+    }
+    let mut stage = Stage::leecher();
+    assert!(troubles(&refuses(&mut stage, ErrorCode::Busy)).is_empty(), "that passes by itself");
+    stage.guest(1);
+    assert!(troubles(&refuses(&mut stage, ErrorCode::NoSuchShare)).is_empty(), "others let us in");
+}
+
 #[test]
 fn a_handshake_that_takes_ten_seconds_is_a_protocol_error() {
     let mut stage = Stage::seed();
