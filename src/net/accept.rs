@@ -65,6 +65,11 @@ impl Seat {
         Seat { _permit: permit, visit: None }
     }
 
+    /// Of a connection that was made to us.
+    pub(crate) fn accepted(permit: OwnedSemaphorePermit, visit: Visit) -> Seat {
+        Seat { _permit: permit, visit: Some(visit) }
+    }
+
     /// The other side said who it is.
     pub(crate) fn introduced(&self) {
         self.visit.iter().for_each(Visit::introduced);
@@ -104,8 +109,8 @@ impl Guest {
     /// One that dialled us. None when it is gone already, or too many came from there.
     fn accepted(stream: TcpStream, permit: OwnedSemaphorePermit, lobby: &Lobby) -> Option<Guest> {
         let remote = prepare(&stream)?;
-        let visit = Some(lobby.enter(remote.ip())?);
-        Some(Guest { stream, remote, seat: Seat { _permit: permit, visit } })
+        let seat = Seat::accepted(permit, lobby.enter(remote.ip())?);
+        Some(Guest { stream, remote, seat })
     }
 }
 

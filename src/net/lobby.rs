@@ -59,13 +59,14 @@ impl Lobby {
     }
 
     /// Lets a connection in from the unmapped `ip`; none when too many came from there. Of too many half-open ones the oldest is
-    /// shown out: an honest peer has said who it is long before.
+    /// shown out: an honest peer has had its turn and said who it is long before.
     pub(crate) fn enter(&self, ip: IpAddr) -> Option<Visit> {
         let host = host(ip);
         let mut visits = self.lock();
         if Scope::of(ip) == Scope::Global && !visits.have_room(host) {
             return None;
         }
+        let turn = visits.turns.take(host, Instant::now())?;
         if visits.half_open().count() >= self.half_open_max {
             visits.show_out_oldest();
         }
@@ -74,7 +75,6 @@ impl Lobby {
         let shown_out = CancellationToken::new();
         let standing = Standing { host, is_half_open: true, shown_out: shown_out.clone() };
         visits.standing.insert(number, standing);
-        let turn = visits.turns.take(host, Instant::now());
         Some(Visit { number, lobby: self.clone(), turn, shown_out })
     }
 

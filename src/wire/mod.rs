@@ -28,7 +28,8 @@
 //!
 //! **From one address** 64 connections are taken, and 96 from one network (a /24, or a /48 of IPv6), more only from this
 //! machine and its site. Of too many that have not sent their `REGISTRO` (32 from one address, or half of all), the oldest
-//! is closed without a word. Of those that one address makes at a stretch 512 are listened to at once, then fifty a second.
+//! is closed without a word. Of those that one address makes at a stretch 512 are listened to at once, then fifty a second;
+//! who would have to wait for its turn longer than half a second is closed without a word.
 //!
 //! **Of one public address** (64 bits of an IPv6 one) are at most a quarter of a share's links, those we dialled not
 //! counted, half of its network, and 64 places in a register; on loopback and in private ranges many honest peers may be

@@ -155,7 +155,7 @@ fn an_older_journal_is_not_believed_of_what_changed_since() {
 }
 
 #[test]
-fn a_damaged_or_foreign_journal_costs_a_look_and_nothing_else() {
+fn a_damaged_or_foreign_journal_costs_a_look_and_no_byte_from_anybody() {
     let (_, other) = closed();
     let foreign = |text: &str| text.replace(&other.metainfo.share().to_string(), &"0".repeat(64));
     let changes: [(&str, &dyn Fn(String) -> String); 6] = [

@@ -24,7 +24,7 @@ struct Pace {
     bytes_a_second: u64,
 }
 
-/// As `wire.md` says under Life and death.
+/// As `wire.md` says under Links.
 const PACE: Pace = Pace { age: Duration::from_secs(20), bytes_a_second: 1024 };
 /// While the pool is scarce: some crawling payloads of 1 MiB would keep it from everybody else. An honest one is asked for
 /// so that it takes a small part of a second.

@@ -7,7 +7,7 @@ mod waiting;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -34,12 +34,19 @@ struct Bench {
 }
 
 fn bench(pipe_bytes: usize) -> Bench {
+    bench_of(pipe_bytes, Seat::dialled(permit()))
+}
+
+fn permit() -> OwnedSemaphorePermit {
+    Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap()
+}
+
+fn bench_of(pipe_bytes: usize, seat: Seat) -> Bench {
     let (inbox, reports) = mpsc::channel(INBOX_REPORTS_MAX);
     let (news_in, news) = mpsc::channel(10);
     let pool = Pool::new();
     let larder = Arc::new(Larder::new(pool.clone(), inbox.clone(), news_in));
     let tools = Tools { inbox, pool, larder, cut: CancellationToken::new() };
-    let seat = Seat::dialled(Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap());
     let (ours, theirs) = duplex(pipe_bytes);
     let ((source, sink), (from_link, to_link)) = (split(ours), split(theirs));
     let mut tasks = JoinSet::new();

@@ -1,4 +1,4 @@
-//! Stories of readers that are not woken by every segment: on a real connection, and on a slow line in virtual time.
+//! Stories of readers that wait for their turn, and that are not woken by every segment: on a real connection, and on a slow line in virtual time.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -10,8 +10,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::ids::LinkId;
+use crate::net::accept::Seat;
 use crate::net::link::source::{Source, TcpSource};
+use crate::net::link::tests::{bench_of, greeting, line, permit};
 use crate::net::link::vigil::Vigil;
+use crate::net::lobby::Lobby;
 use crate::net::pool::Pool;
 
 async fn pair() -> (TcpSource, TcpStream) {
@@ -41,6 +44,20 @@ async fn whoever_waits_for_many_bytes_gets_them_at_once_though_they_come_bit_by_
         assert_eq!(count, 40_000);
     }
     drop(sending.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_to_wait_for_its_turn_is_not_heard_before() {
+    let lobby = Lobby::new(10_000);
+    let from = "127.0.0.1".parse().unwrap();
+    let mut visits: Vec<_> = std::iter::from_fn(|| lobby.enter(from)).collect();
+    let began = Instant::now();
+    // The last one that was let in has the most to wait.
+    let mut bench = bench_of(4096, Seat::accepted(permit(), visits.pop().unwrap()));
+    bench.to_link.write_all(&line(&greeting())).await.unwrap();
+    bench.event().await;
+    let waited = began.elapsed();
+    assert!((400..600).contains(&waited.as_millis()), "{waited:?}");
 }
 
 #[tokio::test]
