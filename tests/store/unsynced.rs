@@ -1,4 +1,5 @@
-//! A sync that fails while a piece is being written: whatever of it was written before counts for nothing.
+//! A sync that fails while a piece is being written: whatever of it was written before counts for nothing. What an earlier life
+//! left unsynced is written, or synced, before it counts.
 
 use std::fs::File;
 use std::io;
@@ -6,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex};
 
 use minibit::content::{Block, PieceIndex};
-use minibit::net::content::{Change, Scanned, Store, UNWATCHED, Witness};
+use minibit::net::content::{Change, Differing, Plan, Scanned, Store, UNWATCHED, Witness};
 
 use crate::support::*;
 
@@ -165,4 +166,56 @@ fn a_block_that_a_failed_sync_overtakes_while_it_is_written_counts_as_written_be
     let told = scene.told();
     assert!(told.contains(&scene.piece));
     scene.fetch(&told, "overtaken");
+}
+
+/// What is written and synced, told by their paths.
+#[derive(Debug, Default)]
+struct Diary(Mutex<Vec<String>>);
+
+impl Witness for Diary {
+    fn before(&self, change: &Change<'_>) -> io::Result<()> {
+        let line = match change {
+            Change::Write(path, at, bytes) => format!("write {} {at} {}", path.display(), bytes.len()),
+            Change::Sync(path) => format!("sync {}", path.display()),
+            _ => return Ok(()),
+        };
+        self.0.lock().expect("nobody panics with it").push(line);
+        Ok(())
+    }
+}
+
+impl Diary {
+    fn has(&self, line: &str) -> bool {
+        self.0.lock().expect("nobody panics with it").iter().any(|there| there.ends_with(line))
+    }
+}
+
+fn mend(world: &World, shared: &Scanned) -> (Store, Arc<Diary>) {
+    let diary = Arc::new(Diary::default());
+    let plan = Plan { differing: Differing::Mended, ..plan(&world.here) };
+    let opened = Store::open_watched(&plan, shared.metainfo.clone(), UNWATCHED, Some(diary.clone()));
+    (opened.expect("opened").0, diary)
+}
+
+#[test]
+fn right_leaves_of_a_piece_that_an_earlier_mending_left_in_part_are_written_again() {
+    let scene = Scene::new();
+    scene.write(0);
+    drop(scene.store); // without an orderly end
+    let (store, diary) = mend(&scene.world, &scene.shared);
+    let whole = format!("partial/0 0 {PIECE_BYTES}");
+    assert!(!diary.has(&whole), "it is not right as a whole");
+    assert!(store.doubtful(UNWATCHED).expect("readable").contains_key(&scene.piece));
+    assert!(diary.has(&whole));
+}
+
+#[test]
+fn what_is_right_of_a_copy_to_be_mended_is_synced_where_it_stands_before_the_journal_speaks_of_it() {
+    let world = world(&[("a", 3 * PIECE_BYTES as usize)]);
+    let shared = share(&world.there);
+    drop(download(&shared, &world.here));
+    spoil(&world.here.join("tree/a"), 5);
+    let (store, diary) = mend(&world, &shared);
+    store.commit().expect("the disk is well");
+    assert!(diary.has("sync tree/a"));
 }

@@ -28,6 +28,8 @@ use story::{Course, Story, image_of, play, recover};
 /// (`MINIBIT_CRASH_SEEDS=1000 cargo test --release --test store -- crash --nocapture`).
 const SEEDS: u64 = 6;
 const SEEDS_VARIABLE: &str = "MINIBIT_CRASH_SEEDS";
+/// The first of them, for a long run in parts.
+const FIRST_VARIABLE: &str = "MINIBIT_CRASH_FIRST";
 /// Crashes at each change.
 const TIMES: usize = 2;
 const TIMES_LONG: usize = 7;
@@ -119,7 +121,15 @@ impl Drop for Said<'_> {
 }
 
 fn seeds() -> u64 {
-    std::env::var(SEEDS_VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS)
+    number(SEEDS_VARIABLE).unwrap_or(SEEDS)
+}
+
+fn first() -> u64 {
+    number(FIRST_VARIABLE).unwrap_or(0)
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 fn is_long() -> bool {
@@ -137,7 +147,7 @@ const COURSE: Course = Course {
 #[test]
 fn after_a_crash_at_any_moment_nothing_wrong_is_believed_and_nothing_synced_is_lost() {
     let mut stage = Stage::new();
-    for seed in 0..seeds() {
+    for seed in first()..first() + seeds() {
         let mut chance = Chance::new(seed);
         let course = Course { is_stopped: seed % 3 == 0, ..COURSE };
         let story = stage.play(course, &mut chance);
@@ -181,17 +191,25 @@ fn after_a_crash_while_a_copy_is_mended_nothing_that_was_right_is_lost() {
     }
 }
 
-/// Plays a download for each sync that it makes, which fails, and crashes everywhere: in the short run for every so manieth.
+/// Plays a download for each sync that it makes, which fails, and crashes everywhere; in the short run only for one of `step`,
+/// which are of every kind.
 fn fail_each_sync(course: Course, step: usize) {
     use recorder::Op::{Sync, SyncAll, SyncFolder};
     let mut stage = Stage::new();
-    let whole = stage.play(Course { is_killed: false, ..course }, &mut Chance::new(1));
+    let play = |stage: &Stage, course: Course, chance: &mut Chance| {
+        let dir = stage.fresh();
+        if course.differing == Differing::Mended {
+            lay_down_spoilt(&dir);
+        }
+        play(&stage.shared, &dir, course, chance)
+    };
+    let whole = play(&stage, Course { is_killed: false, ..course }, &mut Chance::new(1));
     let is_sync = |at: &usize| matches!(whole.log[*at], Sync(_) | SyncAll | SyncFolder(_));
     let syncs: Vec<usize> = (0..whole.log.len()).filter(is_sync).collect();
     for number in syncs.into_iter().step_by(if is_long() { 1 } else { step }) {
         let mut chance = Chance::new(1);
         let course = Course { failing: Some((number, ErrorKind::Other)), ..course };
-        let story = stage.play(course, &mut chance);
+        let story = play(&stage, course, &mut chance);
         assert_eq!(story.is_finished, !course.is_stopped);
         stage.crash_everywhere(&story, 1, &mut chance);
     }
@@ -209,6 +227,7 @@ fn a_sync_that_fails_is_never_believed_whatever_it_was_of() {
 fn nor_by_the_next_process_that_finds_in_memory_what_the_disk_gave_up() {
     fail_each_sync(Course { is_killed: true, is_stopped: true, ..OFTEN }, 6);
     fail_each_sync(Course { is_killed: true, ..OFTEN }, 7);
+    fail_each_sync(Course { is_killed: true, differing: Differing::Mended, ..OFTEN }, 6);
 }
 
 #[test]

@@ -72,7 +72,7 @@ pub fn play(shared: &Scanned, dir: &Path, course: Course, chance: &mut Chance) -
         if let Ok((store, held)) =
             Store::open_watched(&course.plan(dir), shared.metainfo.clone(), UNWATCHED, Some(recorder.clone()))
         {
-            if course.differing == Differing::Mended {
+            if course.differing == Differing::Mended && !player.is_reborn {
                 // What was right where it lay is as good as noted from the start.
                 player.promised.push((0, held.iter().map(PieceIndex::get).collect()));
             }
@@ -145,7 +145,7 @@ impl Player<'_> {
         store.is_finished()
     }
 
-    /// Whether the process ends here, just after the change that failed.
+    /// Whether the process ends here, between two pieces, after a change has failed.
     fn dies(&mut self, course: Course) -> bool {
         self.is_dead = course.is_killed && !self.is_reborn && self.recorder.has_failed();
         self.is_reborn |= self.is_dead;

@@ -120,12 +120,16 @@ impl Store {
     }
 
     fn sync_one(&self, file: FileIndex, pieces: &[PieceIndex]) -> Result<(), StoreError> {
-        let room = &self.download().room;
-        let sync =
-            |opened: &File| room.gate().pass(Change::Sync(&room.within_partial(file)), || opened.sync_data());
+        let (room, mends) = (&self.download().room, &self.download().mends);
+        // What is to be mended stands where it was until something comes for it.
+        let path = match mends.standing().contains_key(&file) {
+            true => self.below_base(file),
+            false => room.within_partial(file),
+        };
+        let sync = |opened: &File| room.gate().pass(Change::Sync(&path), || opened.sync_data());
         let synced = match self.handles.get(file) {
             Some(handle) => sync(&handle.file),
-            None => room.open(file).and_then(|opened| sync(&opened)),
+            None => self.open_making(file).and_then(|opened| sync(&opened)),
         };
         match synced {
             // Moved meanwhile, and synced before.

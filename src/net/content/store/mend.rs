@@ -14,7 +14,7 @@ use rustix::fs::{Access, AtFlags, accessat};
 use super::ledger::{Ledger, Place};
 use super::room::Room;
 use super::survey::Survey;
-use super::{Differing, Store, StoreError, holes};
+use super::{Differing, Store, StoreError, anew, holes};
 use crate::content::{FileIndex, LEAF_BYTES, Metainfo, PieceIndex, PieceSet, merkle};
 use crate::ids::Digest;
 use crate::net::content::beneath::{Beneath, below_target, plain};
@@ -187,7 +187,7 @@ impl Store {
     }
 
     /// Of a download that mends: the leaves, as they lie there, of pieces in the making that are there in part and wrong; of
-    /// 512 pieces at most.
+    /// 512 pieces at most. To be asked before anything is written: what an earlier run wrote of them is written again.
     pub fn doubtful(&self, progress: Progress<'_>) -> Result<BTreeMap<PieceIndex, Vec<Digest>>, Stopped> {
         let mut doubtful = BTreeMap::new();
         if self.download.as_ref().is_none_or(|it| it.differing != Differing::Mended) {
@@ -198,6 +198,8 @@ impl Store {
             let is_made = self.ledger().place(file) == Place::Making;
             let made = self.open_making(file).ok().filter(|_| is_made);
             let Some(made) = made else { continue };
+            let room = &self.download().room;
+            let stands = self.download().mends.standing().contains_key(&file);
             let pieces: Vec<PieceIndex> = geometry.pieces_of(file).collect();
             for piece in holes::begun(&made, &pieces, u64::from(geometry.piece_bytes())) {
                 go_on(progress)?;
@@ -207,7 +209,10 @@ impl Store {
                 let is_kept = self.ledger().kept().contains(piece);
                 if !is_kept && geometry.leaf_count(piece) > 1 {
                     // What cannot be read is fetched whole.
-                    let leaves = leaves(&made, geometry.place(piece).1, geometry.length(piece));
+                    let leaves = match stands {
+                        true => leaves(&made, geometry.place(piece).1, geometry.length(piece)),
+                        false => anew::write(room, geometry, piece),
+                    };
                     doubtful.extend(leaves.ok().map(|leaves| (piece, leaves)));
                 }
             }

@@ -73,7 +73,7 @@ pub enum Differing {
 /// Why a download cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Not enough room; nothing was written.
+    /// Not enough room; nothing was taken up.
     #[error("'{dir}' has {free} bytes free, and {needed} more are needed: make room")]
     NoSpace {
         /// Where.

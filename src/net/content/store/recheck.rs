@@ -1,4 +1,5 @@
-//! Verifies what is there already, on every core. Believes nothing but the bytes.
+//! Verifies what is there already, on every core. Believes nothing but the bytes, and of those in the making that no journal
+//! vouches for only what it could write once more.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,12 +9,12 @@ use super::journal::{Told, Whereabouts};
 use super::ledger::{Ledger, Place};
 use super::room::Room;
 use super::survey::Survey;
-use super::{StoreError, anew, holes};
-use crate::content::{FileIndex, Metainfo, PieceIndex, PieceSet};
+use super::{StoreError, UNSYNCED_BYTES_MAX, anew, holes};
+use crate::content::{FileIndex, Metainfo, PieceIndex, PieceSet, merkle};
 use crate::net::content::beneath::{Beneath, below_target};
 use crate::net::content::hashing::{self, HashFault, Opener, Work};
 use crate::net::content::stamp::Stamp;
-use crate::net::content::{Progress, Stopped};
+use crate::net::content::{Progress, Stopped, go_on};
 
 fn is_final(ledger: &Ledger, file: FileIndex) -> bool {
     matches!(ledger.place(file), Place::Final(_))
@@ -129,7 +130,7 @@ impl Recheck<'_> {
         Ok(())
     }
 
-    fn go_on(&self, ledger: &mut Ledger, pieces: &[PieceIndex], total_bytes: u64) -> Result<(), Stopped> {
+    fn go_on(&self, ledger: &mut Ledger, pieces: &[PieceIndex], total_bytes: u64) -> Result<(), StoreError> {
         let open = |file: FileIndex| -> io::Result<(File, Stamp)> {
             let opened = self.room.open(file)?;
             let stamp = Stamp::of(&opened)?;
@@ -137,13 +138,34 @@ impl Recheck<'_> {
         };
         let (right, faults) = self.check(pieces, total_bytes - self.bytes(pieces), total_bytes, &open)?;
         let geometry = self.metainfo.geometry();
+        let mut unsynced_bytes = 0;
         for piece in right.iter().filter(|piece| !faults.contains_key(&geometry.place(*piece).0)) {
-            // What the disk does not take again is fetched again.
-            if self.told.kept.contains(piece) || anew::write(self.room, geometry, piece).is_ok() {
+            if self.told.kept.contains(piece) {
                 ledger.keep(geometry, piece);
+                continue;
+            }
+            go_on(self.progress)?;
+            if self.is_right_anew(piece)? {
+                ledger.keep(geometry, piece);
+            }
+            // After a crash it is never so much; without a journal it may be everything.
+            unsynced_bytes += u64::from(geometry.length(piece));
+            if unsynced_bytes > UNSYNCED_BYTES_MAX {
+                unsynced_bytes = 0;
+                self.room.sync_file(geometry.place(piece).0)?;
             }
         }
         Ok(())
+    }
+
+    /// Writes `piece` again; whether what was written is right.
+    fn is_right_anew(&self, piece: PieceIndex) -> Result<bool, StoreError> {
+        let geometry = self.metainfo.geometry();
+        let leaves = anew::write(self.room, geometry, piece);
+        let leaves = leaves
+            .map_err(|error| self.room.failed_file("cannot write again", geometry.place(piece).0, error))?;
+        let root = merkle::root(&leaves, geometry.padded_leaf_count(piece));
+        Ok(root == self.metainfo.piece_hash(piece))
     }
 
     /// The right ones among `pieces`, and the files that could not be read or did not hold still.

@@ -152,6 +152,13 @@ impl Room {
         self.gate.pass(Change::SyncFolder(&self.below), || self.dir.open(".")?.sync_all())
     }
 
+    /// Makes the bytes of a file in the making last.
+    pub(super) fn sync_file(&self, file: FileIndex) -> Result<(), StoreError> {
+        let path = self.within_partial(file);
+        let synced = self.open(file).and_then(|it| self.gate.pass(Change::Sync(&path), || it.sync_data()));
+        synced.map_err(|error| self.failed_file("cannot sync", file, error))
+    }
+
     /// Makes the names of the files in the making last, where any is new.
     pub(super) fn sync_names(&self) -> io::Result<()> {
         if !self.has_new_names.swap(false, Ordering::AcqRel) {
