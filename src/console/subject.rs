@@ -24,7 +24,7 @@ pub enum Subject {
 
 impl Subject {
     /// Reads what was typed. What begins with `magnet:` is a link, everything else the path of a metainfo file; an address of
-    /// the web is neither.
+    /// the web, where no file is called so, is neither.
     pub fn read(typed: &OsStr) -> Result<Subject, Failure> {
         match typed.to_str() {
             Some(text) if is_link(text) => Ok(Subject::Link(text.parse()?)),

@@ -93,7 +93,7 @@ impl Node {
             let Message::Error { code, .. } = message else {
                 return self.turn_away(now, link, ErrorCode::Protocol, "REGISTRO must come first", out);
             };
-            return self.turned_away(now, link, code, out);
+            return self.rebuffed(now, link, code, out);
         };
         if dialled.as_ref().is_some_and(|(wanted, _)| *wanted != share) {
             return self.turn_away(now, link, ErrorCode::Protocol, "that is another share", out);
@@ -201,7 +201,7 @@ impl Node {
     }
 
     /// The other side does not let us in.
-    fn turned_away(&mut self, now: Moment, link: LinkId, code: ErrorCode, out: &mut Vec<Action>) {
+    fn rebuffed(&mut self, now: Moment, link: LinkId, code: ErrorCode, out: &mut Vec<Action>) {
         out.push(Action::Close { link, farewell: None });
         let Some(Place::Stranger(stranger)) = self.forget(link) else { return };
         if let Some((share, endpoint)) = &stranger.dialled {

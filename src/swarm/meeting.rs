@@ -243,8 +243,8 @@ impl Swarm {
         self.book.failed(endpoint, turn.now, &mut self.chance);
     }
 
-    /// Who was dialled said why it does not let us in. Of the first one to say what only a person can mend, as long as nobody
-    /// else was reached, the person is told.
+    /// Who was dialled said why it does not let us in. Where the person named it, nobody else was reached, and it is the first
+    /// to say what only a person can mend, the person is told.
     pub fn dial_refused(&mut self, endpoint: &Endpoint, code: ErrorCode, turn: &mut Turn<'_>) {
         self.dial_failed(endpoint, turn);
         let why = match code {
@@ -253,11 +253,12 @@ impl Swarm {
             }
             ErrorCode::Version => "speaks another version: use the same one on both sides",
             ErrorCode::Banned => {
-                "has banned this side, which sent it wrong bytes: look after this machine's disk and memory"
+                "has banned this side: it says that wrong bytes came from here; see that this machine's memory and disk are sound"
             }
             _ => return,
         };
-        if !self.totals.reached && !std::mem::replace(&mut self.totals.is_refusal_told, true) {
+        let is_telling = self.book.is_pinned(endpoint) && !self.totals.reached;
+        if is_telling && !std::mem::replace(&mut self.totals.is_refusal_told, true) {
             let text = format!("{endpoint} answers, and {why}");
             turn.out.push(Action::Tell(News::Trouble { share: Some(self.share), text }));
         }

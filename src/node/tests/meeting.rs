@@ -69,7 +69,7 @@ fn whoever_does_not_let_us_in_is_told_of_once_with_what_to_do_unless_others_do()
     for (code, hint) in [
         (ErrorCode::NoSuchShare, "see that the link is whole"),
         (ErrorCode::Version, "the same one on both sides"),
-        (ErrorCode::Banned, "look after this machine"),
+        (ErrorCode::Banned, "memory and disk are sound"),
     ] {
         let mut stage = Stage::leecher();
         let told = refuses(&mut stage, code);
@@ -82,6 +82,10 @@ fn whoever_does_not_let_us_in_is_told_of_once_with_what_to_do_unless_others_do()
     assert!(troubles(&refuses(&mut stage, ErrorCode::Busy)).is_empty(), "that passes by itself");
     stage.guest(1);
     assert!(troubles(&refuses(&mut stage, ErrorCode::NoSuchShare)).is_empty(), "others let us in");
+    let mut stage = Stage::leecher();
+    let (link, _) = stage.connected([10, 0, 0, 8], Some("10.0.0.8:7070".parse().expect("an endpoint")));
+    let refusal = Message::Error { code: ErrorCode::Banned, text: String::new() };
+    assert!(troubles(&stage.says(link, refusal)).is_empty(), "nobody named it, so nobody need hear it");
 }
 
 #[test]
