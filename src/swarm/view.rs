@@ -15,7 +15,7 @@ impl Swarm {
             metainfo: self.metainfo.clone(),
             prepared: self.picker.is_some(),
             reached: self.totals.reached,
-            offered: self.is_offered(),
+            offered: !self.reasons.is_empty(),
             done_bytes: progress.map_or(0, |progress| progress.done_bytes),
             total_bytes: progress.map_or(0, |progress| progress.total_bytes),
             held: self.picker.as_ref().map(|picker| picker.held().clone()),
@@ -30,12 +30,6 @@ impl Swarm {
             copies_percent: progress.map_or(0, |progress| progress.copies_percent()),
             peers: self.sessions.values().map(|session| peer(session, now)).collect(),
         }
-    }
-
-    fn is_offered(&self) -> bool {
-        let Some(picker) = &self.picker else { return false };
-        let stocks = || self.sessions.values().filter_map(|session| session.stock.known());
-        picker.lacking().iter().any(|piece| stocks().any(|stock| stock.contains(piece)))
     }
 }
 
