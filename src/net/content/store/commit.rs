@@ -122,7 +122,7 @@ impl Store {
     fn sync_one(&self, file: FileIndex, pieces: &[PieceIndex]) -> Result<(), StoreError> {
         let (room, mends) = (&self.download().room, &self.download().mends);
         // What is to be mended stands where it was until something comes for it.
-        let path = match mends.standing().contains_key(&file) {
+        let path = match mends.stands(file) {
             true => self.below_base(file),
             false => room.within_partial(file),
         };

@@ -41,6 +41,11 @@ impl Mends {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether `file` is to be mended and still stands in its place.
+    pub(super) fn stands(&self, file: FileIndex) -> bool {
+        self.standing().contains_key(&file)
+    }
+
     /// Whether `file` does not stand in its place any more, or never did; false where that is not known at once.
     pub(super) fn is_surely_made(&self, file: FileIndex) -> bool {
         self.standing.try_lock().is_ok_and(|standing| !standing.contains_key(&file))
@@ -199,7 +204,7 @@ impl Store {
             let made = self.open_making(file).ok().filter(|_| is_made);
             let Some(made) = made else { continue };
             let room = &self.download().room;
-            let stands = self.download().mends.standing().contains_key(&file);
+            let stands = self.download().mends.stands(file);
             let pieces: Vec<PieceIndex> = geometry.pieces_of(file).collect();
             for piece in holes::begun(&made, &pieces, u64::from(geometry.piece_bytes())) {
                 go_on(progress)?;

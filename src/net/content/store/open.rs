@@ -149,7 +149,7 @@ fn tidy(
             room.discard(file)?;
             continue;
         }
-        if mends.standing().contains_key(&file) {
+        if mends.stands(file) {
             continue; // what stands there takes its place
         }
         if bytes != metainfo.file(file).length {
