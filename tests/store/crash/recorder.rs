@@ -51,6 +51,8 @@ struct State {
     log: Vec<Op>,
     seen: usize,
     failing: Option<(usize, io::ErrorKind)>,
+    /// How many changes are made after the one that failed, before the process is dead; none = it lives.
+    left: Option<usize>,
 }
 
 impl Recorder {
@@ -63,6 +65,24 @@ impl Recorder {
     pub fn failing(dir: &Path, number: usize, kind: io::ErrorKind) -> Arc<Recorder> {
         let state = State { failing: Some((number, kind)), ..State::default() };
         Arc::new(Recorder { dir: dir.to_owned(), state: Mutex::new(state) })
+    }
+
+    /// As [`Recorder::failing`]; after so many changes more the process is dead, and makes none until it is born again.
+    pub fn deadly(dir: &Path, number: usize, kind: io::ErrorKind, left: usize) -> Arc<Recorder> {
+        let recorder = Recorder::failing(dir, number, kind);
+        recorder.lock().left = Some(left);
+        recorder
+    }
+
+    /// Whether the process is dead.
+    pub fn is_dead(&self) -> bool {
+        let state = self.lock();
+        state.failing.is_none() && state.left == Some(0)
+    }
+
+    /// The next process; nothing kills it.
+    pub fn be_born(&self) {
+        self.lock().left.take_if(|left| *left == 0);
     }
 
     /// What a full disk makes of a write.
@@ -96,9 +116,15 @@ impl Recorder {
 
 impl Witness for Recorder {
     fn before(&self, change: &Change<'_>) -> io::Result<()> {
+        if self.is_dead() {
+            return Err(io::ErrorKind::Other.into());
+        }
         let mut state = self.lock();
         let number = state.seen;
         state.seen += 1;
+        if state.failing.is_none() {
+            state.left = state.left.map(|left| left - 1);
+        }
         if let Some((_, kind)) = state.failing.take_if(|(at, _)| *at == number) {
             state.log.extend(given_up(change).or_else(|| self.write_half(change)));
             return Err(kind.into());

@@ -13,6 +13,9 @@ use super::model::Image;
 use super::recorder::{Op, Recorder};
 use crate::support::{blocks, plan};
 
+/// A process that dies makes fewer changes after the one that failed.
+const DEAD_WITHIN: usize = 12;
+
 /// What a download did to the disk, and what it may count on at each moment.
 #[derive(Debug)]
 pub struct Story {
@@ -47,7 +50,7 @@ pub struct Course {
     pub differing: Differing,
     /// The change that fails, once.
     pub failing: Option<(usize, io::ErrorKind)>,
-    /// Whether the process dies of it, and the next one finds what memory still shows.
+    /// Whether the process dies soon after, and the next one finds what memory still shows.
     pub is_killed: bool,
 }
 
@@ -61,26 +64,29 @@ impl Course {
 pub fn play(shared: &Scanned, dir: &Path, course: Course, chance: &mut Chance) -> Story {
     let recorder = match course.failing {
         None => Recorder::new(),
+        Some((number, kind)) if course.is_killed => {
+            let left = Chance::new(number as u64).below(DEAD_WITHIN);
+            Recorder::deadly(dir, number, kind, left)
+        }
         Some((number, kind)) => Recorder::failing(dir, number, kind),
     };
     let first = image_of(dir);
-    let mut player =
-        Player { shared, recorder: recorder.clone(), promised: Vec::new(), is_dead: false, is_reborn: false };
+    let mut player = Player { shared, recorder: recorder.clone(), promised: Vec::new() };
     let mut is_finished = false;
     // A change that fails while the download begins ends it; the next attempt goes on. So does that after a death.
     for _ in 0..3 {
+        recorder.be_born();
         if let Ok((store, held)) =
             Store::open_watched(&course.plan(dir), shared.metainfo.clone(), UNWATCHED, Some(recorder.clone()))
         {
-            if course.differing == Differing::Mended && !player.is_reborn {
+            if course.differing == Differing::Mended && player.promised.is_empty() {
                 // What was right where it lay is as good as noted from the start.
                 player.promised.push((0, held.iter().map(PieceIndex::get).collect()));
             }
             is_finished = player.download(&store, &held, course, chance);
-            if std::mem::take(&mut player.is_dead) {
-                continue;
+            if !recorder.is_dead() {
+                break;
             }
-            break;
         }
         assert!(
             course.failing.is_some() && recorder.has_failed(),
@@ -94,8 +100,6 @@ struct Player<'a> {
     shared: &'a Scanned,
     recorder: Arc<Recorder>,
     promised: Vec<(usize, BTreeSet<u32>)>,
-    is_dead: bool,
-    is_reborn: bool,
 }
 
 impl Player<'_> {
@@ -106,7 +110,7 @@ impl Player<'_> {
         let mut left = missing.len();
         // A fault of the disk puts back what it spoiled; each fault happens once, so this ends.
         while let Some(piece) = missing.pop() {
-            if self.dies(course) {
+            if self.recorder.is_dead() {
                 return false;
             }
             let outcome = self.write_amid_commits(store, piece, (course, chance), (&mut kept, &mut missing));
@@ -127,12 +131,12 @@ impl Player<'_> {
             }
         }
         while !course.is_stopped && !store.is_finished() {
-            if self.dies(course) {
+            if self.recorder.is_dead() {
                 return false;
             }
             let again = store.flush().and_then(|()| store.move_into_place(&store.left_behind()));
             self.bear(store, again, None, &mut kept, &mut missing);
-            while let Some(piece) = missing.pop() {
+            while let Some(piece) = missing.pop_if(|_| !self.recorder.is_dead()) {
                 let outcome = self.copy(store, piece);
                 kept.insert(piece.get());
                 self.bear(store, outcome, Some(piece), &mut kept, &mut missing);
@@ -143,13 +147,6 @@ impl Player<'_> {
             self.promised.push((self.recorder.count(), kept));
         }
         store.is_finished()
-    }
-
-    /// Whether the process ends here, between two pieces, after a change has failed.
-    fn dies(&mut self, course: Course) -> bool {
-        self.is_dead = course.is_killed && !self.is_reborn && self.recorder.has_failed();
-        self.is_reborn |= self.is_dead;
-        self.is_dead
     }
 
     /// Copies one piece and counts it, as the shell does.
