@@ -102,7 +102,9 @@ impl Stage {
                     book.served(range(*block), *sent);
                 }
             }
-            Event::Lost { pieces, .. } => pieces.iter().for_each(|piece| self.lose(*piece)),
+            Event::Lost { pieces, .. } | Event::Spoiled { pieces, .. } => {
+                pieces.iter().for_each(|piece| self.lose(*piece));
+            }
             Event::Prepared { held, doubtful, .. } => {
                 self.hold(held);
                 doubtful.iter().for_each(|(piece, leaves)| self.lay_down(*piece, leaves));
@@ -117,8 +119,11 @@ impl Stage {
         Vec::new()
     }
 
+    /// What there was of it, and what is being written, lies nowhere any more.
     fn lose(&mut self, piece: PieceIndex) {
         self.held.remove(&piece.get());
+        let of_it = self.writing.iter_mut().filter(|(_, block, _)| block.piece == piece);
+        of_it.for_each(|(.., digests)| digests.clear());
         self.disk.retain(|(other, _), _| *other != piece.get());
     }
 

@@ -268,17 +268,22 @@ impl Story {
     }
 
     fn trouble(&mut self, input: &mut Input<'_>) {
-        match input.below(4) {
+        let share = TRUTH.metainfo.share();
+        match input.below(7) {
             0 => self.stage.happens(Event::DeadlineReached),
             1 => {
-                let pieces: Vec<PieceIndex> = some(input).iter().collect();
-                self.stage.happens(Event::Lost { share: TRUTH.metainfo.share(), pieces });
+                let held = |piece: &PieceIndex| self.stage.held.contains(&piece.get());
+                let pieces: Vec<PieceIndex> = some(input).iter().filter(held).collect();
+                self.stage.happens(Event::Lost { share, pieces });
             }
             2 => {
                 if let Some(link) = self.link(input) {
                     self.stage.happens(Event::Alive { link });
                 }
             }
+            3 => self.stage.happens(Event::Spoiled { share, pieces: some(input).iter().collect() }),
+            4 => self.stage.happens(Event::Halted { share }),
+            5 => self.stage.happens(Event::Resumed { share }),
             _ => {
                 if input.is_rare(16) {
                     self.stage.happens(Event::Stopping);
