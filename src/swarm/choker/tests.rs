@@ -223,3 +223,105 @@ fn nobody_uninterested_is_ever_served() {
     village.standings.iter_mut().for_each(|s| s.interested = false);
     assert_eq!(village.pass(Duration::from_secs(40)), Changes::default());
 }
+
+#[test]
+fn a_review_is_due_when_a_place_may_change_hands_and_not_before() {
+    let mut village = Village::of(&[50, 40, 30, 20, 10, 10]);
+    village.pass(Duration::ZERO);
+    let (now, lucky) = (village.now, village.lucky().expect("someone is lucky"));
+    let waiting = LinkId(9 - lucky.0);
+    let minds = |link, interested, places| village.choker.minds(link, interested, now, places);
+    assert!(minds(LinkId(0), false, 4) && minds(lucky, false, 4), "who is served goes");
+    assert!(!minds(waiting, false, 4), "who waits goes");
+    assert!(!minds(waiting, true, 4) && !minds(waiting, true, 3), "every place is taken");
+    assert!(minds(waiting, true, 5), "a place is free");
+    assert_eq!(village.choker.deadline(), now.after(ROUND_FIRST));
+    assert!(village.choker.minds(waiting, true, now.after(ROUND_FIRST), 4), "the round is over");
+    village.standings.truncate(4);
+    village.pass(Duration::from_millis(1));
+    assert!(village.choker.minds(waiting, true, village.now, 4), "nobody is lucky");
+}
+
+#[test]
+fn a_round_that_is_ended_is_followed_by_another_choice() {
+    let mut village = Village::of(&[50, 40, 30, 20, 10]);
+    village.pass(Duration::ZERO);
+    village.standings[4].merit = 100;
+    village.choker.end_round(village.now);
+    assert_eq!(village.choker.deadline(), village.now);
+    village.pass(Duration::ZERO);
+    assert_eq!(village.deserving(), [0, 1, 2, 4]);
+}
+
+#[test]
+fn who_was_given_its_part_does_not_give_way_to_another_who_was() {
+    let mut village = Village::of(&[50, 40, 30, 10, 0]);
+    village.standings[3..].iter_mut().for_each(|standing| standing.is_sated = true);
+    village.pass(Duration::ZERO);
+    village.standings[4].merit = 20;
+    village.pass(Duration::from_millis(1));
+    assert_eq!(village.deserving(), [0, 1, 2, 3]);
+}
+
+#[test]
+fn what_others_are_given_does_not_end_the_turn_of_the_lucky_one() {
+    let mut village = Village::of(&[50, 40, 30, 20, 0, 0, 0]);
+    village.pass(Duration::ZERO);
+    let lucky = village.lucky();
+    let others = village.standings.iter_mut().filter(|standing| Some(standing.link) != lucky);
+    others.for_each(|standing| standing.given_bytes = 1_000);
+    village.pass(Duration::from_secs(2));
+    assert_eq!(village.lucky(), lucky);
+}
+
+/// A village with `places`, in which the first so many are seen from one network; how many of those are served then, and of
+/// the others.
+fn served_of_one_network(merits: &[i64], of_it: usize, places: usize) -> (usize, usize) {
+    let mut village = Village::of(merits);
+    village.standings[..of_it].iter_mut().for_each(|standing| standing.network = seen_from(1));
+    let terms = Terms { deserving_max: places, ..TERMS };
+    village.choker.review(village.now, &village.standings, terms, &mut village.chance);
+    let is_of_it = |link: &&u64| **link < of_it as u64;
+    let served = village.deserving();
+    let count = served.iter().filter(is_of_it).count();
+    (count, served.len() - count)
+}
+
+#[test]
+fn a_network_has_its_part_in_turn_and_more_only_until_enough_are_served() {
+    // A quarter of twelve, after one of each other.
+    assert_eq!(served_of_one_network(&[0; 21], 12, 12), (3, 9));
+    // Nobody else is there: half of twelve.
+    assert_eq!(served_of_one_network(&[0; 12], 12, 12), (6, 0));
+    // Its part, though places stay free.
+    assert_eq!(served_of_one_network(&[0; 14], 10, 8), (2, 4));
+}
+
+#[test]
+fn those_of_a_network_who_gave_come_first_up_to_its_part() {
+    let givers_and_others: Vec<i64> = [10; 6].into_iter().chain([5; 8]).collect();
+    assert_eq!(served_of_one_network(&givers_and_others, 6, 8), (2, 6));
+}
+
+#[test]
+fn those_of_a_network_who_gave_nothing_come_once_in_a_turn() {
+    for seed in 0..20 {
+        let mut merits = vec![0; 22];
+        merits[12..12 + seed % 10].fill(1);
+        let (count, _) = served_of_one_network(&merits, 12, 8);
+        assert!(count <= 1, "{count}");
+    }
+}
+
+#[test]
+fn a_network_that_has_its_part_has_no_more_when_more_of_it_come() {
+    let mut village = Village::of(&[0; 12]);
+    village.standings[4..].iter_mut().for_each(|standing| standing.network = seen_from(1));
+    let late = village.standings.split_off(6);
+    let terms = Terms { deserving_max: 8, ..TERMS };
+    village.choker.review(village.now, &village.standings, terms, &mut village.chance);
+    assert_eq!(village.deserving(), [0, 1, 2, 3, 4, 5]);
+    village.standings.extend(late);
+    village.choker.review(village.now, &village.standings, terms, &mut village.chance);
+    assert_eq!(village.deserving(), [0, 1, 2, 3, 4, 5]);
+}
