@@ -58,3 +58,66 @@ fn of_many_suggestions_the_latest_are_kept() {
     assert_eq!(session.suggested.len(), SUGGESTED_MAX);
     assert_eq!(session.suggested.back().map(|piece| piece.get()), Some(299));
 }
+
+#[test]
+fn twenty_silent_seconds_end_a_link_and_five_call_for_a_word() {
+    let mut session = session();
+    assert!(!session.is_dead(at(19_999)) && session.is_dead(at(20_000)));
+    assert!(!session.needs_heartbeat(at(4_999)) && session.needs_heartbeat(at(5_000)));
+    session.is_alive(at(10_000));
+    assert!(!session.is_dead(at(29_999)) && session.is_dead(at(30_000)));
+}
+
+#[test]
+fn all_of_a_stock_may_change_eight_times() {
+    let (mut session, count) = (session(), geometry().piece_count() as usize);
+    (0..8).for_each(|_| assert_eq!(session.stock_changed(count), Ok(())));
+    assert!(matches!(session.stock_changed(1), Err(Violation::TooMany(_))));
+}
+
+#[test]
+fn four_thousand_idle_words_are_borne_at_once_and_then_two_hundred_a_second() {
+    let mut session = session();
+    (0..4_000).for_each(|_| assert_eq!(session.idle_word(at(0)), Ok(())));
+    assert!(matches!(session.idle_word(at(0)), Err(Violation::TooMany(_))));
+    (0..200).for_each(|_| assert_eq!(session.idle_word(at(1_005)), Ok(())));
+    assert!(session.idle_word(at(1_005)).is_err());
+}
+
+#[test]
+fn a_request_that_may_have_crossed_our_choke_is_none_of_the_hopeless() {
+    let mut session = session();
+    session.choke(at(1_000));
+    assert!(session.we_choke);
+    (0..1_000).for_each(|_| assert_eq!(session.hopeless(at(2_999)), Ok(())));
+    (0..STRIKES_MAX).for_each(|_| assert_eq!(session.hopeless(at(3_000)), Ok(())));
+    assert_eq!(session.hopeless(at(3_000)), Err(Violation::HopelessRequests));
+}
+
+#[test]
+fn who_suggested_something_of_use_guides_for_a_second() {
+    let (mut session, piece) = (session(), geometry().pieces().next().expect("a piece"));
+    session.suggest(piece, false, at(1_000));
+    assert!(!session.guides(at(1_000)));
+    session.suggest(piece, true, at(1_000));
+    assert!(session.guides(at(1_999)) && !session.guides(at(2_000)));
+}
+
+#[test]
+fn the_shell_has_a_part_of_a_second_of_it_in_hand_and_never_more_than_two_mebibytes() {
+    let mut session = session();
+    assert_eq!(session.serving_max(at(0)), 16_384);
+    session.up.add(at(0), 1_000_000);
+    assert_eq!(session.up.rate(at(1_000)), 1_000_000);
+    assert_eq!(session.serving_max(at(1_000)), 16_384 + 150_000);
+    session.up.add(at(1_000), 1_000_000_000);
+    assert_eq!(session.serving_max(at(1_500)), 2_097_152);
+}
+
+#[test]
+fn only_who_is_seen_from_a_public_network_is_told_apart_by_it() {
+    let mut remote = session().remote;
+    assert_eq!(Session::new(remote.clone(), false, at(0)).network, None);
+    remote.address = SocketAddr::from(([203, 0, 112, 7], 5000));
+    assert_eq!(Session::new(remote, false, at(0)).network, Some([203, 0, 112, 0].into()));
+}
