@@ -25,8 +25,11 @@ pub fn run(line: &[u8]) {
 }
 
 fn check_json(line: &[u8]) {
-    let value: Value = serde_json::from_slice(line).expect("what is read is JSON");
-    assert!(value.is_object() && depth(&value) <= DEPTH_MAX);
+    match serde_json::from_slice::<Value>(line) {
+        Ok(value) => assert!(value.is_object() && depth(&value) <= DEPTH_MAX),
+        // JSON knows no largest number, and what stands under an unknown key is not ours to measure.
+        Err(error) => assert!(error.to_string().starts_with("number out of range"), "{error}"),
+    }
 }
 
 fn depth(value: &Value) -> usize {

@@ -60,7 +60,7 @@ impl<'a> Input<'a> {
         let leaves = u64::from(length.div_ceil(LEAF_BYTES));
         let (first, leaf) = (self.number(leaves), u64::from(LEAF_BYTES));
         let start = first.wrapping_mul(leaf);
-        let asked = (1 + self.number(leaves)).wrapping_mul(leaf);
+        let asked = self.number(leaves).wrapping_add(1).wrapping_mul(leaf);
         let to_the_end = u64::from(length).saturating_sub(start);
         (piece, start, if to_the_end > 0 { asked.min(to_the_end) } else { asked })
     }
