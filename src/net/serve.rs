@@ -10,7 +10,6 @@ use super::content::{Loss, ReadFault, Store};
 use super::link::Report;
 use super::offload::offload;
 use super::pool::{Buffer, Pool};
-use crate::content::geometry::BLOCK_BYTES_MAX;
 use crate::content::{Block, FileIndex, LEAF_BYTES, PieceIndex, merkle};
 use crate::ids::{Digest, ShareId};
 use crate::seam::{Event, News};
@@ -18,7 +17,7 @@ use crate::seam::{Event, News};
 /// Reads under way at once; more would only wait for the same disk.
 const READS_MAX: usize = 8;
 
-/// Bytes of a block that are read at once: what a writer holds for as long as its peer takes to take them.
+/// Bytes that are read at once, of a block or to be hashed: what a writer holds for as long as its peer takes to take them.
 pub(crate) const PART_BYTES_MAX: u32 = 128 * 1024;
 
 /// Where every writer gets its bytes.
@@ -52,16 +51,20 @@ impl Larder {
         if store.read_at_hand(block, &mut bytes) {
             return Some(bytes);
         }
-        let from = store.clone();
-        let read = self.offload(move || from.read(block, &mut bytes).map(|()| bytes)).await;
+        drop(bytes); // however many wait for the disk, they hold nothing
+        let (from, pool) = (store.clone(), self.pool.clone());
+        let read = self.offload(move || {
+            let mut bytes = pool.spare(block.length);
+            from.read(block, &mut bytes).map(|()| bytes)
+        });
+        let read = read.await;
         self.unless_fault(share, read).await
     }
 
     /// The digest of each leaf of `piece`; empty when it cannot be read.
     pub(crate) async fn leaves(&self, share: ShareId, store: Arc<Store>, piece: PieceIndex) -> Vec<Digest> {
-        let mut bytes = self.pool.spare(BLOCK_BYTES_MAX);
-        let from = store.clone();
-        let read = self.offload(move || hash_piece(&from, piece, &mut bytes)).await;
+        let (from, pool) = (store.clone(), self.pool.clone());
+        let read = self.offload(move || hash_piece(&from, piece, &mut pool.spare(PART_BYTES_MAX))).await;
         self.unless_fault(share, read).await.unwrap_or_default()
     }
 
@@ -99,7 +102,7 @@ fn hash_piece(store: &Store, piece: PieceIndex, bytes: &mut [u8]) -> Result<Vec<
     let mut digests = Vec::new();
     let mut start = 0;
     while start < piece_bytes {
-        let length = BLOCK_BYTES_MAX.min(piece_bytes - start);
+        let length = PART_BYTES_MAX.min(piece_bytes - start);
         let part = &mut bytes[..length as usize];
         store.read(Block { piece, start, length }, part)?;
         digests.extend(part.chunks(LEAF_BYTES as usize).map(merkle::leaf));

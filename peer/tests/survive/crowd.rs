@@ -1,4 +1,4 @@
-//! A crowd of strangers at a seed: connections that want nothing, handshakes that never end, requests that nobody may make. Honest
+//! A crowd of strangers at a seed: connections that want no block, handshakes that never end, requests that nobody may make. Honest
 //! peers are served all the same, and the seed's memory stays bounded.
 //!
 //! Each `cargo test` does it small. At the size that is promised, and measured against the same download undisturbed (of 1.5 GiB, so
@@ -28,6 +28,8 @@ const MIB: u64 = 1024 * 1024;
 const GROWTH_MAX: u64 = 64 * MIB;
 /// How often those who want nothing say that they are alive.
 const ALIVE: Duration = Duration::from_secs(4);
+/// Pieces of which each that wants nothing asks for the leaves: as many as are told at a time.
+const LEAVES: usize = 16;
 /// Requests that a stranger makes at once: more than are borne.
 const BURST: usize = 1_000;
 
@@ -65,6 +67,9 @@ impl Crowd {
         for caller in &mut greeting {
             assert!(matches!(caller.message(), Some((Message::Register { .. }, _))), "there is room for it");
         }
+        // Each reads a piece and hashes it; nobody need be unchoked for it.
+        let greedy = line(&Message::LeavesRequest { piece: 0 }).repeat(LEAVES);
+        greeting.iter_mut().for_each(|caller| _ = caller.write(&greedy));
         let greeted = greeting.into_iter().map(Caller::into_stream).collect();
         let silent: Vec<TcpStream> = (0..size.half_open).map(|_| Caller::reach(addr).into_stream()).collect();
         let mut threads = Vec::new();
