@@ -14,7 +14,7 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// Nobody waits longer for its turn, but is not taken in at all and may come again: so those who wait are fewer than the
 /// half-open ones that one address may have, and none of them is shown out before it was heard.
 const WAIT_MAX: Duration = Duration::from_millis(500);
-/// Addresses that are remembered; beyond, those forgotten whose turns come soonest.
+/// Addresses that are remembered; beyond, those are forgotten who owe least.
 const ADDRESSES_MAX: usize = 4096;
 
 /// The addresses that made connections of late: a generic cell rate algorithm (ITU-T I.371) for each.
@@ -86,7 +86,7 @@ mod tests {
 
     /// Ten thousand a second for a minute, whatever becomes of them, and then somebody else who is seen at that address.
     #[test]
-    fn whoever_comes_without_end_leaves_room_for_others_of_its_address() {
+    fn whoever_came_without_end_leaves_room_for_others_of_its_address() {
         let (mut turns, mut now) = (Turns::default(), Instant::now());
         let mut taken = 0;
         for _ in 0..600_000 {

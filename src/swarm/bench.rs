@@ -75,6 +75,7 @@ impl Choosing {
             given_bytes: 0,
             pieces: 0,
             is_sated: false,
+            is_asleep: false,
             network: None,
         };
         let standings = (0..peers).map(standing).collect();

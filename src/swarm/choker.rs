@@ -52,6 +52,8 @@ pub struct Standing {
     pub pieces: u32,
     /// It was given its part, and did not give back: whoever was not comes first.
     pub is_sated: bool,
+    /// It was served lately and asked for nothing.
+    pub is_asleep: bool,
     /// The public network that it is seen from; none where neighbours are told apart by nothing.
     pub network: Option<IpAddr>,
 }
@@ -232,10 +234,11 @@ impl Choker {
     }
 }
 
-/// Whether its turn is over: it was given enough, or had time enough.
+/// Whether its turn is over: it was given enough, or had time enough, or makes no use of it.
 fn is_over(lucky: Lucky, now: Moment, interested: &[Standing], turn_bytes: u64) -> bool {
-    let given = interested.iter().find(|standing| standing.link == lucky.link).map(|s| s.given_bytes);
-    let is_fed = given.is_none_or(|given| given >= lucky.given_bytes.saturating_add(turn_bytes));
+    let enough = lucky.given_bytes.saturating_add(turn_bytes);
+    let standing = interested.iter().find(|standing| standing.link == lucky.link);
+    let is_fed = standing.is_none_or(|standing| standing.given_bytes >= enough || standing.is_asleep);
     let had = now.since(lucky.since);
     had >= OPTIMISTIC_TURN.1 || (had >= OPTIMISTIC_TURN.0 && is_fed)
 }

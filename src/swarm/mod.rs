@@ -17,6 +17,7 @@ mod picker;
 mod pipe;
 mod rate;
 mod session;
+mod slumber;
 mod stalling;
 mod stock;
 mod storing;

@@ -13,6 +13,7 @@ use crate::time::Moment;
 
 use super::pipe::Pipe;
 use super::rate::{Meter, within};
+use super::slumber::Slumber;
 use super::stock::{BadStock, Stock};
 use super::suggesting::Promises;
 
@@ -119,6 +120,8 @@ pub struct Session {
     pub owed: VecDeque<Block>,
     /// Blocks given to the shell and not yet reported sent, in bytes.
     pub serving_bytes: u64,
+    /// Whether it makes use of being served.
+    pub slumber: Slumber,
     /// Payload sent.
     pub up: Meter,
     /// What it suggests, the oldest first.
@@ -164,6 +167,7 @@ impl Session {
             pipe: Pipe::new(now),
             owed: VecDeque::new(),
             serving_bytes: 0,
+            slumber: Slumber::default(),
             up: Meter::default(),
             suggested: VecDeque::new(),
             promises: Promises::default(),
@@ -227,9 +231,27 @@ impl Session {
         self.choked_at = Some(now);
     }
 
+    /// It asks for something, which we hold.
+    pub fn asks(&mut self, now: Moment) {
+        if !self.we_choke || self.may_have_crossed(now) {
+            self.slumber.asked();
+        }
+    }
+
+    /// Looks whether it makes use of being served.
+    pub fn watch(&mut self, now: Moment) {
+        let is_owed = !self.owed.is_empty() || self.serving_bytes > 0;
+        self.slumber.watch(self.it_wants && !self.we_choke && !is_owed, now);
+    }
+
+    /// Whether what it says now it may have said before it heard of our choke.
+    fn may_have_crossed(&self, now: Moment) -> bool {
+        self.choked_at.is_some_and(|at| now.since(at) < CROSSING_MAX)
+    }
+
     /// A request that is well formed and hopeless; not counted where it may have crossed our choke.
     pub fn hopeless(&mut self, now: Moment) -> Result<(), Violation> {
-        self.hopeless_count += u32::from(self.choked_at.is_none_or(|at| now.since(at) >= CROSSING_MAX));
+        self.hopeless_count += u32::from(!self.may_have_crossed(now));
         if self.hopeless_count > STRIKES_MAX { Err(Violation::HopelessRequests) } else { Ok(()) }
     }
 

@@ -22,6 +22,8 @@ const AHEAD: u64 = 2;
 const PART_OVER_MEAN: u64 = 2;
 /// Who trades is sated once it was given so many times what it gave, and a turn beside.
 const REPAID: u64 = 4;
+/// What a seed thinks of who never asked for anything, where others sleep: less than of whoever holds the most pieces there may be.
+const UNTRIED: i64 = -(1 << 30);
 
 impl Swarm {
     pub(super) fn interest_said(
@@ -51,6 +53,7 @@ impl Swarm {
     pub(super) fn review(&mut self, turn: &mut Turn<'_>) {
         // One to trade with, and one for what crosses on the way.
         let terms = Terms { deserving_max: self.deserving_max(), turn_bytes: 2 * self.piece_bytes() };
+        self.sessions.values_mut().for_each(|session| session.watch(turn.now));
         let scales = self.scales(terms.turn_bytes, turn.now);
         let partners = self.sessions.iter().filter(|(_, session)| !session.is_guest);
         let standings: Vec<Standing> =
@@ -63,15 +66,20 @@ impl Swarm {
     /// By what everyone is measured at present.
     fn scales(&self, turn_bytes: u64, now: Moment) -> Scales {
         let worth = self.worth();
-        let part_bytes = if worth == Worth::Lacks { self.part_bytes(now) + turn_bytes } else { 0 };
+        let some_sleep = self.sessions.values().any(|session| session.slumber.is_asleep(now));
+        let part_bytes =
+            if worth == Worth::Lacks { self.part_bytes(some_sleep, now) + turn_bytes } else { 0 };
         let traded = worth == Worth::Lacks
             && self.sessions.values().any(|session| session.pipe.down.total_bytes() > 0);
-        Scales { worth, piece_bytes: self.piece_bytes(), turn_bytes, part_bytes, traded }
+        Scales { worth, piece_bytes: self.piece_bytes(), turn_bytes, part_bytes, traded, some_sleep }
     }
 
-    /// What is the part of one of those who want something: the mean, and somewhat more.
-    fn part_bytes(&self, now: Moment) -> u64 {
+    /// What is the part of one of those who want something: the mean, and somewhat more. Where some sleep, only those count
+    /// who showed that they do not.
+    fn part_bytes(&self, some_sleep: bool, now: Moment) -> u64 {
+        let is_awake = |session: &Session| session.slumber.has_asked() && !session.slumber.is_asleep(now);
         let those = self.sessions.values().filter(|session| !session.is_guest && session.it_wants);
+        let those = those.filter(|session| !some_sleep || is_awake(session));
         let (count, sum) = those.fold((0, 0_u64), |(count, sum), session| {
             (count + 1, sum.saturating_add(self.given_bytes(session, now)))
         });
@@ -92,21 +100,25 @@ impl Swarm {
         let pieces = session.stock.known().map_or(0, |stock| stock.count()).max(given.unwrap_or(0));
         let repaid_bytes = session.pipe.down.total_bytes().saturating_mul(REPAID);
         let is_unpaid = given_bytes > scales.turn_bytes.saturating_add(repaid_bytes);
+        let gave_bytes = session.pipe.down.recent_bytes(now);
+        let is_asleep = session.slumber.is_asleep(now);
         let is_sated = match scales.worth {
-            Worth::Gave => is_unpaid,
-            Worth::Lacks => given_bytes > scales.part_bytes || (scales.traded && is_unpaid),
-            Worth::Same => false,
+            Worth::Gave => is_unpaid || (is_asleep && gave_bytes == 0),
+            Worth::Lacks => is_asleep || given_bytes > scales.part_bytes || (scales.traded && is_unpaid),
+            Worth::Same => is_asleep,
         };
         let merit = match scales.worth {
-            Worth::Gave => i64::try_from(session.pipe.down.recent_bytes(now)).unwrap_or(i64::MAX),
+            Worth::Gave => i64::try_from(gave_bytes).unwrap_or(i64::MAX),
+            Worth::Lacks if is_asleep => i64::MIN,
             Worth::Lacks if is_sated => {
                 -i64::from(u32::MAX) - i64::try_from(given_bytes / 4).unwrap_or(i64::MAX / 2)
             }
+            Worth::Lacks if scales.some_sleep && !session.slumber.has_asked() => UNTRIED,
             Worth::Lacks => -i64::from(pieces),
             Worth::Same => 0,
         };
         let (interested, network) = (session.it_wants, session.network);
-        Standing { link, interested, merit, given_bytes, pieces, is_sated, network }
+        Standing { link, interested, merit, given_bytes, pieces, is_sated, is_asleep, network }
     }
 
     fn worth(&self) -> Worth {
@@ -152,6 +164,7 @@ impl Swarm {
         self.tell_news(link, turn);
         let Some(session) = self.sessions.get_mut(&link) else { return };
         session.we_choke = false;
+        session.watch(turn.now);
         // First, so that it knows what to ask for when it may ask.
         self.suggest(link, turn);
         self.say(link, Message::Unchoke, turn);
@@ -229,12 +242,16 @@ impl Swarm {
             Some(_) if session.owed.len() >= OWED_MAX => NackReason::Full,
             Some(block) => {
                 session.owed.push_back(block);
+                session.asks(turn.now);
                 self.owing.insert(link);
                 self.note_taken(link, block, turn);
                 self.serve(turn);
                 return Ok(());
             }
         };
+        if reason == NackReason::Choked && held.is_some() {
+            session.asks(turn.now);
+        }
         if reason != NackReason::Full {
             session.hopeless(turn.now)?;
         }
@@ -377,4 +394,6 @@ struct Scales {
     part_bytes: u64,
     /// It had something of others itself: it remembers who gave.
     traded: bool,
+    /// Some are served and ask for nothing: who ever asked comes before who never did.
+    some_sleep: bool,
 }

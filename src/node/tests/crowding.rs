@@ -194,3 +194,39 @@ fn who_copies_our_id_does_not_keep_us_from_its_neighbours() {
     let neighbour = PeerAddress { id: PeerId([3; 20]), ip: IpAddr::from([10, 0, 0, 9]), port: 6000 };
     assert_eq!(dialled(&stage.says(teller, Message::PeerList(vec![neighbour]))), ["10.0.0.9:6000"]);
 }
+
+/// Asks for a block whenever it is served, for two minutes among `idlers` who want something and never ask; for how many of
+/// the tenths of a second of the second minute it was served.
+fn served_beside(idlers: u8) -> u32 {
+    let mut stage = Stage::seed();
+    let links: Vec<LinkId> = (1..=idlers + 1).map(|n| stage.guest(n)).collect();
+    let &honest = links.last().expect("at least one");
+    let (mut is_served, mut tenths) = (false, 0);
+    for tenth in 0..1_200 {
+        let mut out = stage.pass(Duration::from_millis(100));
+        for link in links.iter().filter(|_| tenth % 40 == 0) {
+            let word = if tenth == 0 { Message::Interested } else { Message::Heartbeat };
+            out.extend(stage.says(*link, word));
+        }
+        for message in said(&out, honest) {
+            is_served = if matches!(message, Message::Choke) {
+                false
+            } else {
+                is_served || *message == Message::Unchoke
+            };
+        }
+        if is_served {
+            stage.says(honest, request(0));
+            stage.happens(Event::Served { link: honest, block: stage.block(0), sent: true });
+        }
+        tenths += u32::from(is_served && tenth >= 600);
+    }
+    tenths
+}
+
+#[test]
+fn those_who_want_something_and_never_ask_keep_nobody_from_being_served() {
+    assert_eq!(served_beside(0), 600);
+    let tenths = served_beside(100);
+    assert!(tenths > 590, "{tenths} of 600");
+}

@@ -20,6 +20,7 @@ impl Village {
             given_bytes: 0,
             pieces: 0,
             is_sated: false,
+            is_asleep: false,
             network: None,
         });
         Village {
