@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::tempdir;
@@ -186,4 +187,27 @@ fn folders_that_become_read_only_are_told_in_one_line_and_the_download_goes_on_w
     permit(&place.path().join("peer"), 0o755);
     peer.wait_for("complete");
     assert_same(&shared, &place.path().join("peer/many"));
+}
+
+#[test]
+fn a_final_folder_that_cannot_be_written_is_told_and_nothing_goes_on_before_it_can() {
+    let place = tempdir().expect("a folder");
+    let shared = place.path().join("many");
+    (0..8).for_each(|at| write(&shared.join(at.to_string()), &noise(at, 50_000)));
+    let (_seed, link) = seed(place.path(), &shared, &[]);
+    let folder = place.path().join("peer/many");
+    fs::create_dir_all(&folder).expect("a folder");
+    permit(&folder, 0o555);
+    let peer = join_as_user(place.path(), &link);
+    let said = peer.trouble();
+    assert!(said.contains("peer/many") && said.contains("goes on by itself"), "{said}");
+    assert!(peer.talk().contains(&said), "{}", peer.talk());
+    // The disk takes a file elsewhere all the while, and has been tried by then.
+    let since = Instant::now();
+    peer.wait_until("progress", |_| since.elapsed() > Duration::from_millis(2_500));
+    assert!(!peer.talk().contains("takes what it is given again"), "{}", peer.talk());
+    permit(&folder, 0o755);
+    assert!(peer.trouble().contains("takes what it is given again"));
+    peer.wait_for("complete");
+    assert_same(&shared, &folder);
 }

@@ -22,7 +22,8 @@ impl Driver {
             }
             if shelf.begins_probe(now) {
                 self.disk_jobs += 1;
-                self.work.spawn(jobs::probe(shelf.store.clone(), *share));
+                let moves = !std::mem::replace(&mut shelf.is_keeping, true);
+                self.work.spawn(jobs::probe(shelf.store.clone(), *share, moves));
             }
         }
     }
@@ -50,23 +51,19 @@ impl Driver {
         None
     }
 
-    /// A disk that refused was tried again.
-    pub(super) fn probed(&mut self, share: ShareId, outcome: Result<(), StoreError>) {
-        match &outcome {
-            Ok(()) => self.shelf(share).trouble = None,
-            Err(error) if error.is_passing() => return self.shelf(share).refuses_still(Instant::now()),
-            Err(_) => {
-                self.unless_failed(outcome);
-                return;
-            }
-        }
+    /// A disk that refused was tried again, where it `has_moved` with what could not be moved before.
+    pub(super) fn probed(&mut self, share: ShareId, has_moved: bool, outcome: Result<bool, StoreError>) {
+        let Some(is_finished) = self.unless_refused(share, outcome) else {
+            let shelf = self.shelf(share);
+            shelf.is_keeping &= !has_moved;
+            return shelf.refuses_still(Instant::now());
+        };
+        self.shelf(share).trouble = None;
         let text = "the disk takes what it is given again: the download goes on".to_owned();
         let _ = self.desk.news.try_send(News::Trouble { share: Some(share), text });
-        let left_behind = self.shelf(share).store.left_behind();
-        if left_behind.is_empty() {
-            self.keep_on(share);
-        } else if !self.shelf(share).is_keeping {
-            self.settle_files(share, left_behind);
+        match has_moved {
+            true => self.settled(share, Ok(is_finished)),
+            false => self.keep_on(share),
         }
         self.tell(Event::Resumed { share });
     }
