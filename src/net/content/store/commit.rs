@@ -29,6 +29,10 @@ impl Store {
     pub fn commit(&self) -> Result<(), StoreError> {
         let Some(download) = &self.download else { return Ok(()) };
         let mut journal = lock(&download.journal);
+        if !self.is_commit_due() {
+            return Ok(());
+        }
+        download.room.see_in_place()?; // who took it away hears it now, and not at the end of a large file
         let Some(mut news) = self.ledger().take_news() else { return Ok(()) };
         let unsynced = self.sync(&news.kept);
         {

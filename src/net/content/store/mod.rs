@@ -112,7 +112,7 @@ pub enum StoreError {
         /// Why.
         error: io::Error,
     },
-    /// Nobody waits for the download any more; nothing was written.
+    /// Nobody waits for the download any more; what is there stays as it is.
     #[error(transparent)]
     Stopped(#[from] Stopped),
 }

@@ -25,14 +25,14 @@ const CHECKED_BYTES: u32 = 64 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum ReadFault {
     /// The file was changed, replaced or taken away since its pieces were verified.
-    #[error(
-        "'{path}' changed while it was shared: its pieces are no longer served; share it again to serve it as it is now"
-    )]
+    #[error("'{path}' changed while it was shared: {then}")]
     Changed {
         /// Whose pieces are lost.
         file: FileIndex,
         /// Which, escaped.
         path: String,
+        /// What becomes of it.
+        then: &'static str,
     },
     /// The file looks as it did when its pieces were verified, and a byte of it does not.
     #[error("'{path}' does not hold what it held, though it looks unchanged: {then}")]
@@ -208,7 +208,9 @@ impl Store {
             if again {
                 ledger.renew(&pieces); // also those that are written and not counted yet
             }
-            return Loss { fault: ReadFault::Changed { file, path }, pieces, again };
+            let then = self
+                .what_then(again, "its pieces are no longer served; share it again to serve it as it is now");
+            return Loss { fault: ReadFault::Changed { file, path, then }, pieces, again };
         }
         if again {
             ledger.lose_some(&self.metainfo, file, &[piece], Place::Making);
@@ -228,16 +230,21 @@ impl Store {
         if again {
             ledger.renew(&[piece]);
         }
-        let then = match &self.download {
+        let then = self.what_then(again, "what is wrong is not served; share it again with --rehash");
+        Loss { fault: ReadFault::Rotten { file, path, then }, pieces: vec![piece], again }
+    }
+
+    /// What becomes of a file that is not what it was; the last of it where the content was shared from where it lies.
+    fn what_then(&self, again: bool, of_shared: &'static str) -> &'static str {
+        match &self.download {
             Some(_) if again => "what is wrong is fetched again",
             Some(download) if download.is_whole => {
                 "what is wrong is not served; stop this, and mend it with verify --repair PATH LINK|FILE"
             }
             // A mended copy has everything, and here only some of it was chosen.
             Some(_) => "what is wrong is not served; fetch the file again with join --force",
-            None => "what is wrong is not served; share it again with --rehash",
-        };
-        Loss { fault: ReadFault::Rotten { file, path, then }, pieces: vec![piece], again }
+            None => of_shared,
+        }
     }
 
     fn may_make_again(&self, ledger: &Ledger, file: FileIndex) -> bool {

@@ -140,12 +140,13 @@ impl Recheck<'_> {
         let geometry = self.metainfo.geometry();
         let mut unsynced_bytes = 0;
         for piece in right.iter().filter(|piece| !faults.contains_key(&geometry.place(*piece).0)) {
-            if self.told.kept.contains(piece) {
+            // Where another stands in the file's place, the journal may have spoken of that.
+            if self.told.kept.contains(piece) && !self.survey.is_candidate(geometry.place(piece).0) {
                 ledger.keep(geometry, piece);
                 continue;
             }
             go_on(self.progress)?;
-            if self.is_right_anew(piece)? {
+            if self.is_right_anew(piece) {
                 ledger.keep(geometry, piece);
             }
             // After a crash it is never so much; without a journal it may be everything.
@@ -158,14 +159,13 @@ impl Recheck<'_> {
         Ok(())
     }
 
-    /// Writes `piece` again; whether what was written is right.
-    fn is_right_anew(&self, piece: PieceIndex) -> Result<bool, StoreError> {
+    /// Writes `piece` again; whether what was written is right. What cannot be written is fetched again, once the disk takes
+    /// it.
+    fn is_right_anew(&self, piece: PieceIndex) -> bool {
         let geometry = self.metainfo.geometry();
-        let leaves = anew::write(self.room, geometry, piece);
-        let leaves = leaves
-            .map_err(|error| self.room.failed_file("cannot write again", geometry.place(piece).0, error))?;
-        let root = merkle::root(&leaves, geometry.padded_leaf_count(piece));
-        Ok(root == self.metainfo.piece_hash(piece))
+        anew::write(self.room, geometry, piece).is_ok_and(|leaves| {
+            merkle::root(&leaves, geometry.padded_leaf_count(piece)) == self.metainfo.piece_hash(piece)
+        })
     }
 
     /// The right ones among `pieces`, and the files that could not be read or did not hold still.

@@ -137,13 +137,20 @@ impl Room {
         self.below.join(PARTIAL).join(name(file))
     }
 
-    /// Whether its path still leads to it.
-    pub(super) fn is_in_place(&self) -> io::Result<bool> {
-        let ours = Stamp::from(&self.dir.dir_metadata()?).identity;
-        match self.target.symlink_metadata(&self.below) {
-            Ok(data) => Ok(Stamp::from(&data).identity == ours),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
+    /// An error where its path does not lead to it any more.
+    pub(super) fn see_in_place(&self) -> Result<(), StoreError> {
+        let look = || {
+            let ours = Stamp::from(&self.dir.dir_metadata()?).identity;
+            match self.target.symlink_metadata(&self.below) {
+                Ok(data) => Ok(Stamp::from(&data).identity == ours),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        match look() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.gone()),
+            Err(error) => Err(self.failed("cannot look at", "", error)),
         }
     }
 

@@ -37,11 +37,7 @@ impl Store {
     pub fn probe(&self) -> Result<(), StoreError> {
         let Some(download) = &self.download else { return Ok(()) };
         let room = &download.room;
-        match room.is_in_place() {
-            Ok(true) => {}
-            Ok(false) => return Err(room.gone()),
-            Err(error) => return Err(room.failed("cannot look at", "", error)),
-        }
+        room.see_in_place()?;
         space::check(self.base.path(), self.missing_bytes().min(ROOM_BYTES_MIN))?;
         let path = room.within(PROBE);
         let write = || -> io::Result<()> {
