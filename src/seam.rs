@@ -270,6 +270,8 @@ pub struct ShareView {
     pub prepared: bool,
     /// Whether any peer answered since the start; a tracker counts where it has content.
     pub reached: bool,
+    /// Whether somebody whom the person named answered and refused, which was told.
+    pub refused: bool,
     /// Whether anybody linked says that it has something of what is missing here.
     pub offered: bool,
     /// Bytes held of what is wanted, whole verified pieces.

@@ -68,7 +68,7 @@ pub struct Join {
     /// Receive at most this many bytes a second
     #[arg(long, value_name = "RATE", env = "MINIBIT_LIMIT_DOWN", value_parser = amounts::rate)]
     pub limit_down: Option<u64>,
-    /// Give up when no peer answered for so long: 90s, 5m [default: never]
+    /// Give up when for so long nobody had what is missing: 90s, 5m [default: never]
     #[arg(long, value_name = "DURATION", env = "MINIBIT_TIMEOUT", value_parser = amounts::duration)]
     pub timeout: Option<Duration>,
     /// Stop as soon as everything is there; not with --seed-for

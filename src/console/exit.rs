@@ -54,7 +54,7 @@ impl Exit {
             Exit::Failed => "failed",
             Exit::Usage => "the command line makes no sense",
             Exit::Stopped => "stopped with work left; the same command goes on from there",
-            Exit::NoPeer => "no peer reached within --timeout",
+            Exit::NoPeer => "nobody had what is missing for as long as --timeout",
             Exit::NoSpace => "too little space to begin",
             Exit::WouldOverwrite => "refused to overwrite",
             Exit::BadShare => "the link or metainfo is bad",

@@ -70,11 +70,13 @@ impl Swarm {
                 "none of {peers} here has any of the {} missing pieces; somebody who has them must come",
                 picker.lacking().count()
             ),
-            Some(_) => {
-                format!(
-                    "{peers} here say to have what is missing and do not send it; name another if you know one"
-                )
+            Some(_) if linked == 1 => {
+                "the one peer here says to have what is missing and does not send it; name another if you know one"
+                    .to_owned()
             }
+            Some(_) => format!(
+                "{peers} here say to have what is missing and do not send it; name another if you know one"
+            ),
         }
     }
 }

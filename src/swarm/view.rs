@@ -15,6 +15,7 @@ impl Swarm {
             metainfo: self.metainfo.clone(),
             prepared: self.picker.is_some(),
             reached: self.totals.reached,
+            refused: self.totals.is_refusal_told,
             offered: !self.reasons.is_empty(),
             done_bytes: progress.map_or(0, |progress| progress.done_bytes),
             total_bytes: progress.map_or(0, |progress| progress.total_bytes),

@@ -26,6 +26,9 @@
 //!
 //! **A payload nobody asked for** is read and dropped whatever its `tipo`, and over 300 of all kinds close the link.
 //!
+//! **Leaves** of more than 16 pieces that one peer asks for between two inspections are not told: `tamanho` is 0, as of what is
+//! not held.
+//!
 //! **From one address** 64 connections are taken, and 96 from one network (a /24, or a /48 of IPv6), more only from this
 //! machine and its site. Of too many that have not sent their `REGISTRO` (32 from one address, or half of all), the oldest
 //! is closed without a word. Of those that one address makes at a stretch 512 are listened to at once, then fifty a second;

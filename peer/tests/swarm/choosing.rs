@@ -109,3 +109,16 @@ fn a_link_that_leads_nowhere_ends_after_its_timeout() {
     let end = join(place.path(), "peer", &link, &["--timeout", "2s"]).end();
     assert_eq!(end.code, Some(4), "{}", end.talk);
 }
+
+#[test]
+fn who_loses_the_only_one_that_has_what_is_missing_gives_up_after_its_timeout() {
+    let place = tempdir().expect("a folder");
+    let shared = file(place.path(), "film", 4_000_000);
+    let (seed, link) = seed(place.path(), &shared, &["--limit-up", "256KiB"]);
+    let peer = join(place.path(), "peer", &link, &["--timeout", "2s", "--leave-when-complete"]);
+    peer.wait_until("progress", |event| number(event, "done_bytes") > 0);
+    drop(seed);
+    let end = peer.end();
+    assert_eq!(end.code, Some(4), "{}", end.talk);
+    assert!(end.talk.contains("nobody has what is missing any more"), "{}", end.talk);
+}

@@ -52,6 +52,7 @@ fn blank() -> ShareView {
         metainfo: None,
         prepared: false,
         reached: false,
+        refused: false,
         offered: false,
         done_bytes: 0,
         total_bytes: 0,

@@ -33,7 +33,7 @@ pub struct Download {
     pub dir: PathBuf,
     /// How long to go on once complete; none = until stopped.
     pub seed_for: Option<Duration>,
-    /// How long to wait for the first peer, or to mend for one who has what is wrong; none = for ever.
+    /// How long to wait for one who has what is missing, or to be mended; none = for ever.
     pub timeout: Option<Duration>,
     /// How many files it mends; none = it is a download like any other.
     pub mended_files: Option<u64>,
@@ -75,7 +75,7 @@ pub struct Watcher<'a> {
     views: Vec<ShareView>,
     report: Report,
     complete_at: Option<Duration>,
-    /// Since when nobody has what is to be mended.
+    /// Since when nobody has what is missing, or to be mended.
     idle_since: Duration,
     timed_out: bool,
     stopping: bool,
@@ -180,11 +180,8 @@ impl<'a> Watcher<'a> {
     /// Whether the session is over by itself.
     pub fn judge(&mut self, now: Duration) -> bool {
         let Aim::Download(download) = &self.aim else { return false };
-        let is_waiting = match download.mended_files {
-            Some(_) => !self.views.iter().any(|view| view.offered || is_busy(view)),
-            None => self.is_waiting(),
-        };
-        if download.mended_files.is_some() && !is_waiting {
+        let is_waiting = !self.views.iter().any(goes_on);
+        if !is_waiting {
             self.idle_since = now;
         }
         let waited = is_waiting.then(|| now.saturating_sub(self.idle_since));
@@ -216,12 +213,19 @@ impl<'a> Watcher<'a> {
         if self.timed_out && self.is_mending() {
             return Err(self.unmended());
         }
+        if self.timed_out && self.views.iter().any(|view| view.reached) {
+            let message = format!("nobody has what is missing any more: tried {}", self.tried());
+            let hint = "start one who has all of it, and run the same command again to go on from there";
+            return Err(Failure::no_peer(message).hint(hint));
+        }
         if self.timed_out {
             let message = match self.tried() {
                 tried if tried.is_empty() => "no peer came, and none is known to be asked".to_owned(),
                 tried => format!("no peer reached: tried {tried}"),
             };
-            let hint = if self.is_answered() {
+            let hint = if self.views.iter().any(|view| view.refused) {
+                "who answered said above why not; with the right link, or another --peer, run this again"
+            } else if self.is_answered() {
                 "the tracker answers, but nobody who has the share: is the one who shares it running?"
             } else {
                 "is the tracker running? another address can be given with --peer"
@@ -345,6 +349,12 @@ fn judged(
 }
 
 /// Whether bytes that are there already are being looked at, or being moved into place.
+/// Whether somebody has what is missing, or something is done without anybody.
+fn goes_on(view: &ShareView) -> bool {
+    let is_described = view.metainfo.is_some();
+    view.offered || is_busy(view) || (!is_described && view.reached && !view.peers.is_empty())
+}
+
 fn is_busy(view: &ShareView) -> bool {
     view.metainfo.is_some() && (!view.prepared || view.done_bytes >= view.total_bytes)
 }
