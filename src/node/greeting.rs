@@ -114,7 +114,8 @@ impl Node {
             self.refuse(now, link, &remote, share, refusal, out);
             return self.left(share);
         }
-        let is_full = hall.swarm.is_full_for(&remote);
+        let is_full = hall.swarm.is_full_for(&remote)
+            && !hall.swarm.makes_room_for(&remote, &mut Turn { now, out, purse: &mut self.purse });
         let is_guest = is_full
             && hall.register.is_some()
             && remote.dialled.is_none()

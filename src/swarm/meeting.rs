@@ -150,6 +150,21 @@ impl Swarm {
         self.crowd.is_full(remote.address.ip(), LINKS_MAX) || self.link_count() >= places
     }
 
+    /// Lets go of a link of no use for one to this peer, where all places are taken; whether there is room now. Of those that
+    /// we dialled none goes, and of the others the oldest.
+    pub fn makes_room_for(&mut self, remote: &Remote, turn: &mut Turn<'_>) -> bool {
+        if self.crowd.is_full(remote.address.ip(), LINKS_MAX) {
+            return false;
+        }
+        let those = self.sessions.iter().filter(|(_, session)| {
+            !session.is_guest && session.remote.dialled.is_none() && session.is_of_no_use(turn.now)
+        });
+        let Some((&link, _)) = those.min_by_key(|(_, session)| session.since) else { return false };
+        let text = "another takes the place, of which no use was made".to_owned();
+        self.close(link, Some(Message::Error { code: ErrorCode::Full, text }), turn);
+        !self.is_full_for(remote)
+    }
+
     /// Whether its address has its part of so many places for those that only register.
     pub fn is_crowd_of_guests(&self, remote: &Remote, places: usize) -> bool {
         self.crowd.is_full(remote.address.ip(), places)

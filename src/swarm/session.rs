@@ -25,6 +25,8 @@ pub const STRIKES_MAX: u32 = 300;
 const CROSSING_MAX: Duration = Duration::from_secs(2);
 /// A link without a byte for so long is dead (`wire.md`).
 pub const SILENCE_MAX: Duration = Duration::from_secs(20);
+/// A link of no use stands for so long, even where others find no place.
+const GRACE: Duration = Duration::from_secs(60);
 /// How often all of a stock may change in the life of a link; an honest one is gained once, and lost once.
 const CHANGES_MAX: u64 = 8;
 /// Something is said at least so often (`wire.md`).
@@ -96,6 +98,8 @@ pub struct Session {
     pub network: Option<IpAddr>,
     /// Only on the register's account: no blocks in either direction.
     pub is_guest: bool,
+    /// When it was linked.
+    pub since: Moment,
     /// When it was last heard.
     pub heard: Moment,
     /// When something was last said to it.
@@ -155,6 +159,7 @@ impl Session {
             remote,
             network: (Scope::of(ip) == Scope::Global).then(|| network(ip)),
             is_guest,
+            since: now,
             heard: now,
             said: now,
             stock: Stock::default(),
@@ -188,6 +193,12 @@ impl Session {
     /// Whether nothing was heard for too long.
     pub fn is_dead(&self, now: Moment) -> bool {
         now.since(self.heard) >= SILENCE_MAX
+    }
+
+    /// Whether it was given time, and neither has anything for us nor makes use of what we have.
+    pub fn is_of_no_use(&self, now: Moment) -> bool {
+        let is_after_nothing = !self.it_wants || self.slumber.is_asleep(now);
+        self.reason.is_none() && is_after_nothing && now.since(self.since) >= GRACE
     }
 
     /// Whether a heartbeat is due.

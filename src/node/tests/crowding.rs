@@ -48,6 +48,29 @@ fn of_all_links_two_are_kept_for_those_whom_we_dial() {
 }
 
 #[test]
+fn who_makes_no_use_of_its_link_for_a_minute_makes_room_for_another() {
+    let mut stage = Stage::leecher();
+    let places = u32::try_from(LINKS_MAX - 2).expect("a few");
+    let links: Vec<LinkId> = (0..places).map(|n| comes(&mut stage, n, [10, 0, 0, 1], 0).0).collect();
+    let (useful, oldest, next) = (links[0], links[1], links[2]);
+    stage.says(useful, stock_of(0, 0));
+    for _ in 0..14 {
+        stage.pass(Duration::from_secs(4));
+        links.iter().for_each(|link| drop(stage.says(*link, Message::Heartbeat)));
+    }
+    let (early, out) = comes(&mut stage, places, [10, 0, 0, 2], 0);
+    assert_eq!(farewell(&out, early), Some(ErrorCode::Full), "they have a minute");
+    stage.pass(Duration::from_secs(4));
+    for (n, gone) in [oldest, next].into_iter().enumerate() {
+        let n = places + 1 + u32::try_from(n).expect("a few");
+        let (link, out) = comes(&mut stage, n, [10, 0, 0, 2], 0);
+        assert_eq!((farewell(&out, link), farewell(&out, gone)), (None, Some(ErrorCode::Full)));
+        assert_eq!(farewell(&out, useful), None);
+        stage.happens(Event::Closed { link: gone });
+    }
+}
+
+#[test]
 fn strangers_of_one_public_address_leave_room_for_others() {
     let mut stage = Stage::leecher();
     for n in 0..=STRANGERS_PER_HOST_MAX {
