@@ -42,6 +42,8 @@ struct Size {
     others: u64,
     half_open: u64,
     flooders: u64,
+    /// Whether they say that they want something, and never ask for it.
+    wants: bool,
 }
 
 /// A crowd that stays until it is dropped.
@@ -70,6 +72,9 @@ impl Crowd {
         // Each reads a piece and hashes it; nobody need be unchoked for it.
         let greedy = line(&Message::LeavesRequest { piece: 0 }).repeat(LEAVES);
         greeting.iter_mut().for_each(|caller| _ = caller.write(&greedy));
+        let wanting = [Message::Stock { all: Some(Vec::new()), more: None }, Message::Interested];
+        let wanting: Vec<u8> = wanting.iter().filter(|_| size.wants).flat_map(line).collect();
+        greeting.iter_mut().for_each(|caller| _ = caller.write(&wanting));
         let greeted = greeting.into_iter().map(Caller::into_stream).collect();
         let silent: Vec<TcpStream> = (0..size.half_open).map(|_| Caller::reach(addr).into_stream()).collect();
         let mut threads = Vec::new();
@@ -206,12 +211,20 @@ fn an_honest_peer_is_served_in_a_crowd_that_wants_nothing_and_the_memory_stays_b
     let crowd = Crowd::gather(
         &world.addr,
         world.shares,
-        Size { members: 60, others: 60, half_open: 20, flooders: 1 },
+        Size { members: 60, others: 60, half_open: 20, flooders: 1, wants: false },
     );
     world.download("crowded");
     drop(crowd);
     let [_, most] = memory(&world.seed);
     assert!(most.saturating_sub(before) < GROWTH_MAX, "it grew from {before} to {most}");
+}
+
+#[test]
+fn an_honest_peer_is_served_among_many_that_want_something_and_never_ask() {
+    let world = World::new(2_000_000, &["--limit-up", "2MB"]);
+    let size = Size { members: 60, others: 0, half_open: 0, flooders: 0, wants: true };
+    let _crowd = Crowd::gather(&world.addr, world.shares, size);
+    world.download("crowded");
 }
 
 /// The system gives none of them more: who asked for it would end.
@@ -220,7 +233,7 @@ fn a_seed_in_a_crowd_and_its_peers_live_within_128_mib_each() {
     const MEMORY_MAX: u64 = 128 * MIB;
     let limit = format!("-d {}", MEMORY_MAX / 1024);
     let world = World::cramped(16 << 20, &limit);
-    let size = Size { members: 120, others: 80, half_open: 30, flooders: 2 };
+    let size = Size { members: 120, others: 80, half_open: 30, flooders: 2, wants: false };
     let crowd = Crowd::gather(&world.addr, world.shares, size);
     let place = world.place.path();
     let join = |name| {
@@ -243,7 +256,7 @@ fn a_seed_in_a_crowd_and_its_peers_live_within_128_mib_each() {
 #[test]
 #[ignore = "a measurement; see the head of this file"]
 fn an_honest_peer_gets_half_its_speed_in_a_crowd_of_four_hundred_or_better() {
-    const SIZE: Size = Size { members: 190, others: 210, half_open: 50, flooders: 4 };
+    const SIZE: Size = Size { members: 190, others: 210, half_open: 50, flooders: 4, wants: false };
     println!("alone | in the crowd | speed | requests made meanwhile | growth of the seed's memory");
     for _ in 0..5 {
         let world = World::new(1536 << 20, &[]);
