@@ -67,19 +67,16 @@ impl Swarm {
     fn scales(&self, turn_bytes: u64, now: Moment) -> Scales {
         let worth = self.worth();
         let some_sleep = self.sessions.values().any(|session| session.slumber.is_asleep(now));
-        let part_bytes =
-            if worth == Worth::Lacks { self.part_bytes(some_sleep, now) + turn_bytes } else { 0 };
+        let part_bytes = if worth == Worth::Lacks { self.part_bytes(now) + turn_bytes } else { 0 };
         let traded = worth == Worth::Lacks
             && self.sessions.values().any(|session| session.pipe.down.total_bytes() > 0);
         Scales { worth, piece_bytes: self.piece_bytes(), turn_bytes, part_bytes, traded, some_sleep }
     }
 
-    /// What is the part of one of those who want something: the mean, and somewhat more. Where some sleep, only those count
-    /// who showed that they do not.
-    fn part_bytes(&self, some_sleep: bool, now: Moment) -> u64 {
-        let is_awake = |session: &Session| session.slumber.has_asked() && !session.slumber.is_asleep(now);
+    /// What is the part of one of those who want something and ask for it: the mean, and somewhat more.
+    fn part_bytes(&self, now: Moment) -> u64 {
         let those = self.sessions.values().filter(|session| !session.is_guest && session.it_wants);
-        let those = those.filter(|session| !some_sleep || is_awake(session));
+        let those = those.filter(|session| !session.slumber.is_asleep(now));
         let (count, sum) = those.fold((0, 0_u64), |(count, sum), session| {
             (count + 1, sum.saturating_add(self.given_bytes(session, now)))
         });
@@ -103,7 +100,7 @@ impl Swarm {
         let gave_bytes = session.pipe.down.recent_bytes(now);
         let is_asleep = session.slumber.is_asleep(now);
         let is_sated = match scales.worth {
-            Worth::Gave => is_unpaid || (is_asleep && gave_bytes == 0),
+            Worth::Gave => is_unpaid,
             Worth::Lacks => is_asleep || given_bytes > scales.part_bytes || (scales.traded && is_unpaid),
             Worth::Same => is_asleep,
         };
