@@ -180,7 +180,7 @@ impl<'a> Watcher<'a> {
     /// Whether the session is over by itself.
     pub fn judge(&mut self, now: Duration) -> bool {
         let Aim::Download(download) = &self.aim else { return false };
-        let is_waiting = !self.views.iter().any(goes_on);
+        let is_waiting = !self.views.is_empty() && !self.views.iter().any(goes_on);
         if !is_waiting {
             self.idle_since = now;
         }
