@@ -17,7 +17,8 @@ use crate::seam::{Event, News};
 /// Reads under way at once; more would only wait for the same disk.
 const READS_MAX: usize = 8;
 
-/// Bytes that are read at once, of a block or to be hashed: what a writer holds for as long as its peer takes to take them.
+/// Bytes that are read at once, of a block or to be hashed: what a writer of blocks holds for as long as its peer takes to take
+/// them.
 pub(crate) const PART_BYTES_MAX: u32 = 128 * 1024;
 
 /// Where every writer gets its bytes.
@@ -53,12 +54,11 @@ impl Larder {
         }
         drop(bytes); // however many wait for the disk, they hold nothing
         let (from, pool) = (store.clone(), self.pool.clone());
-        let read = self.offload(move || {
+        let read = move || {
             let mut bytes = pool.spare(block.length);
             from.read(block, &mut bytes).map(|()| bytes)
-        });
-        let read = read.await;
-        self.unless_fault(share, read).await
+        };
+        self.unless_fault(share, self.offload(read).await).await
     }
 
     /// The digest of each leaf of `piece`; empty when it cannot be read.

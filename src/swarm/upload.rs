@@ -97,7 +97,6 @@ impl Swarm {
         let pieces = session.stock.known().map_or(0, |stock| stock.count()).max(given.unwrap_or(0));
         let repaid_bytes = session.pipe.down.total_bytes().saturating_mul(REPAID);
         let is_unpaid = given_bytes > scales.turn_bytes.saturating_add(repaid_bytes);
-        let gave_bytes = session.pipe.down.recent_bytes(now);
         let is_asleep = session.slumber.is_asleep(now);
         let is_sated = match scales.worth {
             Worth::Gave => is_unpaid,
@@ -105,7 +104,7 @@ impl Swarm {
             Worth::Same => is_asleep,
         };
         let merit = match scales.worth {
-            Worth::Gave => i64::try_from(gave_bytes).unwrap_or(i64::MAX),
+            Worth::Gave => i64::try_from(session.pipe.down.recent_bytes(now)).unwrap_or(i64::MAX),
             Worth::Lacks if is_asleep => i64::MIN,
             Worth::Lacks if is_sated => {
                 -i64::from(u32::MAX) - i64::try_from(given_bytes / 4).unwrap_or(i64::MAX / 2)

@@ -1,7 +1,7 @@
 //! A sync that fails while a piece is being written: whatever of it was written before counts for nothing. What an earlier life
 //! left unsynced is written, or synced, before it counts.
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex};
@@ -191,8 +191,12 @@ impl Diary {
 }
 
 fn mend(world: &World, shared: &Scanned) -> (Store, Arc<Diary>) {
+    opened(world, shared, Differing::Mended)
+}
+
+fn opened(world: &World, shared: &Scanned, differing: Differing) -> (Store, Arc<Diary>) {
     let diary = Arc::new(Diary::default());
-    let plan = Plan { differing: Differing::Mended, ..plan(&world.here) };
+    let plan = Plan { differing, ..plan(&world.here) };
     let opened = Store::open_watched(&plan, shared.metainfo.clone(), UNWATCHED, Some(diary.clone()));
     (opened.expect("opened").0, diary)
 }
@@ -218,4 +222,61 @@ fn what_is_right_of_a_copy_to_be_mended_is_synced_where_it_stands_before_the_jou
     let (store, diary) = mend(&world, &shared);
     store.commit().expect("the disk is well");
     assert!(diary.has("sync tree/a"));
+}
+
+/// A mending notes what is right of a copy where it stands; then the process dies, and somebody replaces the copy instead.
+#[test]
+fn what_was_noted_of_a_copy_that_stood_is_not_believed_of_the_file_in_the_making_beside_it() {
+    let world = world(&[("a", 3 * PIECE_BYTES as usize)]);
+    let shared = share(&world.there);
+    drop(download(&shared, &world.here));
+    spoil(&world.here.join("tree/a"), 5);
+    let (store, _) = mend(&world, &shared);
+    store.commit().expect("the disk is well");
+    let journal = fs::read(room(&world.here, &shared).join("journal")).expect("it is there");
+    drop(store);
+    for length in [3 * u64::from(PIECE_BYTES), 3 * u64::from(PIECE_BYTES) - 9] {
+        let copy = OpenOptions::new().write(true).open(world.here.join("tree/a")).expect("it stands");
+        copy.set_len(length).expect("writable");
+        put(&partial(&world.here, &shared, 0), &content("a", 3 * PIECE_BYTES as usize));
+        spoil(&partial(&world.here, &shared, 0), 5);
+        put(&room(&world.here, &shared).join("journal"), &journal);
+        let (store, diary) = opened(&world, &shared, Differing::Replaced);
+        store.commit().expect("the disk is well");
+        assert!(diary.has(&format!("partial/0 {PIECE_BYTES} {PIECE_BYTES}")), "{diary:?}");
+        assert!(diary.has("/partial/0"), "what was written is synced: {diary:?}");
+    }
+}
+
+/// As above, but the mending ended in order: how the file beside it looked is no word about what it holds.
+#[test]
+fn a_mending_that_ended_in_order_vouches_for_nothing_of_the_file_in_the_making_beside_the_copy() {
+    let world = world(&[("a", 3 * PIECE_BYTES as usize)]);
+    let shared = share(&world.there);
+    drop(download(&shared, &world.here));
+    spoil(&world.here.join("tree/a"), 5);
+    put(&partial(&world.here, &shared, 0), &content("another", 3 * PIECE_BYTES as usize));
+    let (store, _) = mend(&world, &shared);
+    store.close().expect("the disk is well");
+    drop(store);
+    let plan = Plan { differing: Differing::Replaced, ..plan(&world.here) };
+    let (_, held) = Store::open(&plan, shared.metainfo.clone(), UNWATCHED).expect("opened");
+    assert_eq!(held.count(), 0);
+}
+
+/// Who begins a copy anew beside one that stands, and ends in order, is believed.
+#[test]
+fn what_an_orderly_end_vouches_for_is_believed_though_another_copy_stands_in_the_place() {
+    let world = world(&[("a", 3 * PIECE_BYTES as usize)]);
+    let shared = share(&world.there);
+    put(&world.here.join("tree/a"), &content("another", 3 * PIECE_BYTES as usize));
+    let (store, _) = opened(&world, &shared, Differing::Replaced);
+    let first = store.wanted().iter().next().expect("three are wanted");
+    copy_piece(&shared.store, &store, first);
+    store.close().expect("the disk is well");
+    drop(store);
+    let (store, diary) = opened(&world, &shared, Differing::Replaced);
+    assert!(!diary.has(&format!("partial/0 0 {PIECE_BYTES}")), "it is not written again: {diary:?}");
+    store.wanted().iter().skip(1).for_each(|piece| copy_piece(&shared.store, &store, piece));
+    assert!(store.is_finished(), "it is not fetched again");
 }

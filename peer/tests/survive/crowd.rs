@@ -72,9 +72,11 @@ impl Crowd {
         // Each reads a piece and hashes it; nobody need be unchoked for it.
         let greedy = line(&Message::LeavesRequest { piece: 0 }).repeat(LEAVES);
         greeting.iter_mut().for_each(|caller| _ = caller.write(&greedy));
-        let wanting = [Message::Stock { all: Some(Vec::new()), more: None }, Message::Interested];
-        let wanting: Vec<u8> = wanting.iter().filter(|_| size.wants).flat_map(line).collect();
-        greeting.iter_mut().for_each(|caller| _ = caller.write(&wanting));
+        if size.wants {
+            let wanting = [Message::Stock { all: Some(Vec::new()), more: None }, Message::Interested];
+            let wanting: Vec<u8> = wanting.iter().flat_map(line).collect();
+            greeting.iter_mut().for_each(|caller| _ = caller.write(&wanting));
+        }
         let greeted = greeting.into_iter().map(Caller::into_stream).collect();
         let silent: Vec<TcpStream> = (0..size.half_open).map(|_| Caller::reach(addr).into_stream()).collect();
         let mut threads = Vec::new();

@@ -348,13 +348,13 @@ fn judged(
     }
 }
 
-/// Whether bytes that are there already are being looked at, or being moved into place.
 /// Whether somebody has what is missing, or something is done without anybody.
 fn goes_on(view: &ShareView) -> bool {
     let is_described = view.metainfo.is_some();
     view.offered || is_busy(view) || (!is_described && view.reached && !view.peers.is_empty())
 }
 
+/// Whether bytes that are there already are being looked at, or being moved into place.
 fn is_busy(view: &ShareView) -> bool {
     view.metainfo.is_some() && (!view.prepared || view.done_bytes >= view.total_bytes)
 }

@@ -29,10 +29,9 @@ impl Store {
     pub fn commit(&self) -> Result<(), StoreError> {
         let Some(download) = &self.download else { return Ok(()) };
         let mut journal = lock(&download.journal);
-        if !self.is_commit_due() {
-            return Ok(());
+        if self.is_commit_due() {
+            download.room.see_in_place()?; // who took it away hears it now, and not at the end of a large file
         }
-        download.room.see_in_place()?; // who took it away hears it now, and not at the end of a large file
         let Some(mut news) = self.ledger().take_news() else { return Ok(()) };
         let unsynced = self.sync(&news.kept);
         {
@@ -153,7 +152,7 @@ impl Store {
         files.iter().for_each(|file| self.handles.forget(*file));
     }
 
-    /// How every file looks that anything is noted of.
+    /// How every file looks that anything is noted of, but for copies to be mended: those are looked at again.
     fn looks(&self) -> Result<Vec<(FileIndex, Whereabouts, Mark)>, StoreError> {
         let room = &self.download().room;
         let noted = self.ledger().noted();
@@ -169,6 +168,8 @@ impl Store {
                         looks.push((file, Whereabouts::Standing, Mark::from(&data)));
                     }
                 }
+                // What lies in the room beside a copy that still stands is not what was noted.
+                _ if self.download().mends.stands(file) => {}
                 Place::Making | Place::Complete if pieces.any(|piece| noted.contains(piece)) => {
                     let mark = room.look(file)?.map(|(mark, _)| (file, Whereabouts::Making, mark));
                     looks.extend(mark);

@@ -42,12 +42,12 @@ impl Store {
         let room = Room::enter(&base, metainfo.share())?;
         let is_mended = plan.differing == Differing::Mended;
         let mut told = journal::read(&room, &metainfo);
+        if is_mended {
+            told.marks.clear(); // every byte is looked at, however orderly the last run ended
+        }
         let mut ledger = Ledger::new(metainfo.geometry(), selected);
         let survey = Survey::take(&metainfo, &base, &room, &ledger, plan.differing, progress)?;
-        if is_mended {
-            // Every byte is looked at, however the last run ended, and what it noted was not of files that stand.
-            told.forget_looks(|piece| survey.is_candidate(metainfo.geometry().place(piece).0));
-        }
+        survey.pass_over_mistakable(&mut told, &metainfo);
         space::check(&plan.dir, survey.needed(&metainfo, &ledger, |file| survey.is_candidate(file)))?;
         let recheck =
             Recheck { metainfo: &metainfo, base: &base, room: &room, survey: &survey, told: &told, progress };

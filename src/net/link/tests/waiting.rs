@@ -1,4 +1,5 @@
-//! Stories of readers that wait for their turn, and that are not woken by every segment: on a real connection, and on a slow line in virtual time.
+//! Stories of readers that wait for their turn, and that are not woken by every segment: on a real connection, and on a slow
+//! line in virtual time.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};

@@ -1,7 +1,6 @@
 //! The journal of a download: which pieces are verified and on the disk to stay, and whether the last process ended in order.
-//! Written only after what it speaks of was synced. It is believed where the last
-//! process ended in order and the files look as they did then; else each byte is read, and what it does not speak of is
-//! written again.
+//! Written only after what it speaks of was synced. It is believed where the last process ended in order and the files look as
+//! they did then; else each byte is read, and what it does not speak of is written again.
 
 #[cfg(feature = "fuzz")]
 pub(super) mod fuzz;

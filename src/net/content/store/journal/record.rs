@@ -84,13 +84,6 @@ impl Told {
         told
     }
 
-    /// Passes over how files looked, and over the pieces that are `others`.
-    pub(in super::super) fn forget_looks(&mut self, others: impl Fn(PieceIndex) -> bool) {
-        self.marks.clear();
-        let others: Vec<PieceIndex> = self.kept.iter().filter(|piece| others(*piece)).collect();
-        others.into_iter().for_each(|piece| _ = self.kept.remove(piece));
-    }
-
     fn take(
         &mut self,
         line: &[u8],
