@@ -10,7 +10,7 @@ use crate::support::room;
 
 /// A journal that was closed tells how the files looked on the disk it was written on. Here they were laid down anew: their
 /// looks are put in the place of the old ones, as if nothing but their bytes had been lost in the crash. This is the worst
-/// that can be.
+/// that can be. Where a move was lost another file stands, which no disk takes for the one that was moved.
 pub fn retouch_journal(shared: &Scanned, dir: &Path) {
     let path = room(dir, shared).join("journal");
     let Ok(text) = fs::read_to_string(&path) else { return };
@@ -32,9 +32,10 @@ fn looks(shared: &Scanned, dir: &Path, body: &str) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
     let mut words = body.split(' ');
     let (word, file) = (words.next()?, words.next()?);
+    let partial = room(dir, shared).join("partial").join(file);
     let path: PathBuf = match word {
-        "making" => room(dir, shared).join("partial").join(file),
-        "standing" => {
+        "making" => partial,
+        "standing" if !partial.exists() => {
             dir.join("tree").join(shared.metainfo.files()[file.parse::<usize>().ok()?].path.to_string())
         }
         _ => return None,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use minibit::content::{PieceIndex, PieceSet};
-use minibit::net::content::Scanned;
+use minibit::net::content::{Differing, Scanned};
 
 use crate::support::{content, room};
 
@@ -38,34 +38,39 @@ impl Truth {
     }
 
     /// Every piece that the store believes in has its true bytes, wherever its file is; a file that stands in its place is
-    /// right to the last byte, unless it is to be mended and not believed as a whole; and what was promised is there.
+    /// right to the last byte, unless it may differ and is not believed in as a whole; and what was promised is there.
     pub fn check(
         &self,
         shared: &Scanned,
         dir: &Path,
         held: &PieceSet,
         promised: &BTreeSet<u32>,
-        is_mended: bool,
+        differing: Differing,
     ) {
-        let mut files: Vec<Option<Vec<u8>>> = Vec::new();
+        let mut files: Vec<Vec<Vec<u8>>> = Vec::new();
         for (number, (path, _)) in FILES.iter().enumerate() {
             let stands = fs::read(dir.join("tree").join(path)).ok();
-            if let Some(stands) = &stands {
-                let believed = held.iter().filter(|piece| self.pieces[piece.index()].0 == number).count();
-                let all = self.pieces.iter().filter(|(file, ..)| *file == number).count();
-                let is_mended = is_mended && believed < all;
-                assert!(
-                    *stands == self.files[number] || is_mended,
-                    "'{path}' stands in its place and is not what was shared"
-                );
-            }
-            let partial = room(dir, shared).join("partial").join(number.to_string());
-            files.push(stands.or_else(|| fs::read(partial).ok()));
+            let partial = fs::read(room(dir, shared).join("partial").join(number.to_string())).ok();
+            files.push(match stands {
+                Some(stands) if stands != self.files[number] => {
+                    assert!(
+                        differing != Differing::Refused,
+                        "'{path}' stands in its place and is not what was shared"
+                    );
+                    let believed = held.iter().filter(|piece| self.pieces[piece.index()].0 == number).count();
+                    let all = self.pieces.iter().filter(|(file, ..)| *file == number).count();
+                    // What is to be replaced, or waits for that, is not what is believed in.
+                    let is_mended = differing == Differing::Mended && believed < all;
+                    Some(stands).filter(|_| is_mended).into_iter().chain(partial).collect()
+                }
+                Some(stands) => vec![stands],
+                None => partial.into_iter().collect(),
+            });
         }
         for piece in held.iter().map(PieceIndex::get) {
             let (file, at, truth) = &self.pieces[piece as usize];
-            let there = files[*file].as_ref().and_then(|bytes| bytes.get(*at..*at + truth.len()));
-            assert_eq!(there, Some(truth.as_slice()), "piece {piece} is believed and is not there");
+            let is_there = |bytes: &Vec<u8>| bytes.get(*at..*at + truth.len()) == Some(truth);
+            assert!(files[*file].iter().any(is_there), "piece {piece} is believed and is not there");
         }
         let held: BTreeSet<u32> = held.iter().map(PieceIndex::get).collect();
         let broken: Vec<&u32> = promised.difference(&held).collect();

@@ -108,8 +108,7 @@ impl Stage {
         retouch_journal(&self.shared, &dir);
         let (opened, log) = recover(&self.shared, &dir, course);
         let (store, held) = opened.expect("a crash is no reason not to go on");
-        let is_mended = course.differing == Differing::Mended;
-        self.truth.check(&self.shared, &dir, &held, promised, is_mended);
+        self.truth.check(&self.shared, &dir, &held, promised, course.differing);
         drop(store);
         self.recoveries += 1;
         log
@@ -195,6 +194,33 @@ fn after_a_crash_while_a_copy_is_mended_nothing_that_was_right_is_lost() {
         let story = stage.play(course, &mut chance);
         assert_eq!((story.is_finished, story.promised_at(0).len()), (!course.is_stopped, 46));
         stage.crash_everywhere(&story, if is_long() { TIMES_LONG } else { TIMES }, &mut chance);
+    }
+}
+
+/// Lives of one folder in a row.
+const LIVES: usize = 6;
+
+#[test]
+fn after_crashes_in_a_row_while_a_copy_is_mended_and_replaced_by_turns_nothing_wrong_is_believed() {
+    let mut stage = Stage::new();
+    for seed in first() * 8..(first() + seeds()) * 8 {
+        let mut chance = Chance::new(2_000_000 + seed);
+        lay_down_spoilt(&stage.fresh());
+        let mut image = image_of(&stage.here());
+        for _ in 0..LIVES {
+            let differing = *chance.pick(&[Differing::Mended, Differing::Replaced]).expect("two");
+            let course = Course { is_stopped: chance.below(2) == 0, differing, ..COURSE };
+            stage.recover(&image, course, &BTreeSet::new());
+            let here = stage.fresh();
+            image.lay_down(&here);
+            retouch_journal(&stage.shared, &here);
+            let story = play(&stage.shared, &here, course, &mut chance);
+            let ends = [story.log.len(), chance.below(story.log.len() + 1)];
+            let mut disk = Disk::holding(image);
+            let end = *chance.pick(&ends).expect("two");
+            story.log.iter().take(end).for_each(|op| disk.apply(op));
+            image = disk.crash(&mut chance);
+        }
     }
 }
 
