@@ -139,6 +139,7 @@ impl Node {
         out: &mut Vec<Action>,
     ) {
         let Introduction { share, remote, goal } = introduction;
+        self.forget_closed(now, out); // who made room for it, or is what it was before, hears nothing of it
         self.handshakes.remove(link);
         let told_count = match self.places.insert(link, Place::Member { share, is_guest }) {
             Some(Place::Stranger(stranger)) if stranger.dialled.is_some() => Some(stranger.told_count),

@@ -71,6 +71,21 @@ fn who_makes_no_use_of_its_link_for_a_minute_makes_room_for_another() {
 }
 
 #[test]
+fn who_makes_room_for_another_is_not_told_of_it_afterwards() {
+    let mut stage = Stage::seed();
+    let links: Vec<LinkId> = (0..200).map(|n| comes(&mut stage, n, [10, 0, 0, 1], 5000).0).collect();
+    for _ in 0..15 {
+        stage.pass(Duration::from_secs(4));
+        links.iter().for_each(|link| drop(stage.says(*link, Message::Heartbeat)));
+    }
+    for (n, gone) in (200..).zip(&links) {
+        let (_, out) = comes(&mut stage, n, [10, 0, 0, 2], 5000);
+        assert_eq!(farewell(&out, *gone), Some(ErrorCode::Full), "{n}");
+        assert!(said(&out, *gone).is_empty(), "{n}: {:?}", said(&out, *gone));
+    }
+}
+
+#[test]
 fn strangers_of_one_public_address_leave_room_for_others() {
     let mut stage = Stage::leecher();
     for n in 0..=STRANGERS_PER_HOST_MAX {
