@@ -121,3 +121,43 @@ fn only_who_is_seen_from_a_public_network_is_told_apart_by_it() {
     remote.address = SocketAddr::from(([203, 0, 112, 7], 5000));
     assert_eq!(Session::new(remote, false, at(0)).network, Some([203, 0, 112, 0].into()));
 }
+
+/// One that wants something, is served and asks for nothing.
+fn idle() -> Session {
+    let mut idle = session();
+    (idle.it_wants, idle.we_choke) = (true, false);
+    idle
+}
+
+fn sleeps(mut session: Session) -> bool {
+    session.watch(at(0));
+    session.watch(at(1_000));
+    session.slumber.is_asleep(at(1_000))
+}
+
+#[test]
+fn asleep_is_only_who_wants_something_is_served_and_owed_nothing() {
+    assert!(sleeps(idle()));
+    assert!(!sleeps(Session { it_wants: false, ..idle() }));
+    assert!(!sleeps(Session { we_choke: true, ..idle() }));
+    assert!(!sleeps(Session { serving_bytes: 1, ..idle() }), "its block is on its way");
+    let mut owed = idle();
+    owed.owed.extend(geometry().block(0, 0, 16_384));
+    assert!(!sleeps(owed));
+}
+
+#[test]
+fn who_asks_while_it_is_served_is_awake_and_a_request_long_after_a_choke_tells_nothing() {
+    let mut served = idle();
+    served.asks(at(0));
+    assert!(served.slumber.has_asked());
+    let mut choked = idle();
+    choked.choke(at(0));
+    choked.asks(at(2_000));
+    assert!(!choked.slumber.has_asked());
+    choked.asks(at(1_999));
+    assert!(choked.slumber.has_asked(), "it did not know yet");
+    let mut never_served = session();
+    never_served.asks(at(0));
+    assert!(!never_served.slumber.has_asked());
+}
