@@ -1,6 +1,7 @@
 //! How a program ends: the exit codes, and the failures that lead to them.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use crate::content::MetainfoError;
@@ -133,7 +134,7 @@ impl Failure {
     /// The address cannot be bound.
     pub fn bind(error: &std::io::Error) -> Failure {
         match error.kind() {
-            std::io::ErrorKind::AddrInUse => Failure::new(Exit::Failed, "port_in_use", error.to_string())
+            ErrorKind::AddrInUse => Failure::new(Exit::Failed, "port_in_use", error.to_string())
                 .hint("stop the program that listens there, or choose another port with --listen (0 = any free one)"),
             _ => Failure::failed(error.to_string()).hint("choose another address with --listen"),
         }
@@ -184,7 +185,23 @@ impl From<StoreError> for Failure {
             StoreError::Stopped(_) => (Exit::Stopped, "stopped"),
             _ => (Exit::Failed, "failed"),
         };
-        Failure::new(exit, word, error.to_string())
+        let hint = match &error {
+            StoreError::Io { error, .. } => elsewhere(error.kind()).map(String::from),
+            _ => None,
+        };
+        Failure { hint, ..Failure::new(exit, word, error.to_string()) }
+    }
+}
+
+/// What to do where the folder itself is the trouble.
+fn elsewhere(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::NotADirectory => Some("a file has that name: choose another folder with -o"),
+        ErrorKind::PermissionDenied => {
+            Some("see that you may read and write there, or choose another folder with -o")
+        }
+        ErrorKind::ReadOnlyFilesystem => Some("choose a folder that can be written to with -o"),
+        _ => None,
     }
 }
 
@@ -227,8 +244,20 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_cannot_be_used_says_what_to_do() {
+        let hint = |kind: ErrorKind| {
+            let (doing, path) = ("cannot make the folder", String::from("p"));
+            Failure::from(StoreError::Io { doing, path, error: kind.into() }).hint
+        };
+        for kind in [ErrorKind::NotADirectory, ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
+            assert!(hint(kind).is_some_and(|hint| hint.contains("-o")), "{kind}");
+        }
+        assert_eq!(hint(ErrorKind::Other), None);
+    }
+
+    #[test]
     fn a_port_in_use_says_what_to_do() {
-        let failure = Failure::bind(&std::io::ErrorKind::AddrInUse.into());
+        let failure = Failure::bind(&ErrorKind::AddrInUse.into());
         assert_eq!((failure.exit, failure.word), (Exit::Failed, "port_in_use"));
         assert!(failure.hint.is_some_and(|hint| hint.contains("--listen")));
     }
