@@ -188,6 +188,11 @@ impl Diary {
     fn has(&self, line: &str) -> bool {
         self.0.lock().expect("nobody panics with it").iter().any(|there| there.ends_with(line))
     }
+
+    fn syncs(&self, path: &str) -> bool {
+        let is_sync = |there: &String| there.starts_with("sync ") && there.ends_with(path);
+        self.0.lock().expect("nobody panics with it").iter().any(is_sync)
+    }
 }
 
 fn mend(world: &World, shared: &Scanned) -> (Store, Arc<Diary>) {
@@ -214,19 +219,26 @@ fn right_leaves_of_a_piece_that_an_earlier_mending_left_in_part_are_written_agai
 }
 
 #[test]
-fn what_is_right_of_a_copy_to_be_mended_is_synced_where_it_stands_before_the_journal_speaks_of_it() {
+fn what_is_right_of_a_copy_to_be_mended_is_synced_once_it_is_in_the_making_and_not_noted_before() {
     let world = world(&[("a", 3 * PIECE_BYTES as usize)]);
     let shared = share(&world.there);
     drop(download(&shared, &world.here));
     spoil(&world.here.join("tree/a"), 5);
     let (store, diary) = mend(&world, &shared);
+    assert!(!store.is_commit_due());
+    let first = store.wanted().iter().next().expect("three are wanted");
+    let block = blocks(&store, first)[0];
+    let mut bytes = vec![0; block.length as usize];
+    shared.store.read(block, &mut bytes).expect("readable");
+    store.write(block, &bytes).expect("writable");
+    assert!(store.is_commit_due());
     store.commit().expect("the disk is well");
-    assert!(diary.has("sync tree/a"));
+    assert!(diary.syncs("/partial/0"), "{diary:?}");
 }
 
-/// A mending notes what is right of a copy where it stands; then the process dies, and somebody replaces the copy instead.
+/// A mending saw what is right of a copy where it stands; then the process dies, and somebody replaces the copy, or removes it.
 #[test]
-fn what_was_noted_of_a_copy_that_stood_is_not_believed_of_the_file_in_the_making_beside_it() {
+fn what_was_seen_of_a_copy_that_stood_is_not_believed_of_the_file_in_the_making_beside_it() {
     let world = world(&[("a", 3 * PIECE_BYTES as usize)]);
     let shared = share(&world.there);
     drop(download(&shared, &world.here));
@@ -235,16 +247,19 @@ fn what_was_noted_of_a_copy_that_stood_is_not_believed_of_the_file_in_the_making
     store.commit().expect("the disk is well");
     let journal = fs::read(room(&world.here, &shared).join("journal")).expect("it is there");
     drop(store);
-    for length in [3 * u64::from(PIECE_BYTES), 3 * u64::from(PIECE_BYTES) - 9] {
+    for length in [3 * u64::from(PIECE_BYTES), 3 * u64::from(PIECE_BYTES) - 9, 0] {
         let copy = OpenOptions::new().write(true).open(world.here.join("tree/a")).expect("it stands");
         copy.set_len(length).expect("writable");
+        if length == 0 {
+            fs::remove_file(world.here.join("tree/a")).expect("it stands");
+        }
         put(&partial(&world.here, &shared, 0), &content("a", 3 * PIECE_BYTES as usize));
         spoil(&partial(&world.here, &shared, 0), 5);
         put(&room(&world.here, &shared).join("journal"), &journal);
         let (store, diary) = opened(&world, &shared, Differing::Replaced);
         store.commit().expect("the disk is well");
         assert!(diary.has(&format!("partial/0 {PIECE_BYTES} {PIECE_BYTES}")), "{diary:?}");
-        assert!(diary.has("/partial/0"), "what was written is synced: {diary:?}");
+        assert!(diary.syncs("/partial/0"), "{diary:?}");
     }
 }
 

@@ -123,12 +123,8 @@ impl Store {
     }
 
     fn sync_one(&self, file: FileIndex, pieces: &[PieceIndex]) -> Result<(), StoreError> {
-        let (room, mends) = (&self.download().room, &self.download().mends);
-        // What is to be mended stands where it was until something comes for it.
-        let path = match mends.stands(file) {
-            true => self.below_base(file),
-            false => room.within_partial(file),
-        };
+        let room = &self.download().room;
+        let path = room.within_partial(file);
         let sync = |opened: &File| room.gate().pass(Change::Sync(&path), || opened.sync_data());
         let synced = match self.handles.get(file) {
             Some(handle) => sync(&handle.file),
@@ -152,7 +148,7 @@ impl Store {
         files.iter().for_each(|file| self.handles.forget(*file));
     }
 
-    /// How every file looks that anything is noted of, but for copies to be mended: those are looked at again.
+    /// How every file looks that anything is noted of.
     fn looks(&self) -> Result<Vec<(FileIndex, Whereabouts, Mark)>, StoreError> {
         let room = &self.download().room;
         let noted = self.ledger().noted();
@@ -168,8 +164,6 @@ impl Store {
                         looks.push((file, Whereabouts::Standing, Mark::from(&data)));
                     }
                 }
-                // What lies in the room beside a copy that still stands is not what was noted.
-                _ if self.download().mends.stands(file) => {}
                 Place::Making | Place::Complete if pieces.any(|piece| noted.contains(piece)) => {
                     let mark = room.look(file)?.map(|(mark, _)| (file, Whereabouts::Making, mark));
                     looks.extend(mark);

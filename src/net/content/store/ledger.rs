@@ -42,6 +42,8 @@ pub(super) struct Ledger {
     finished: bool,
     /// What is not in the journal yet.
     news: News,
+    /// Kept where a copy stands that is to be mended: the journal speaks of these once they are in the making, no sooner.
+    standing: PieceSet,
     /// Bytes written since the last commit began.
     written_bytes: u64,
     /// Held on the word of an earlier run: to be checked before anybody is given them.
@@ -93,6 +95,7 @@ impl Ledger {
             waiting_bytes: 0,
             finished: false,
             news: News::default(),
+            standing: PieceSet::empty(geometry.piece_count()),
             written_bytes: 0,
             unchecked: PieceSet::empty(geometry.piece_count()),
             lost: Vec::new(),
@@ -154,6 +157,24 @@ impl Ledger {
         *missing == 0
     }
 
+    /// Counts `piece` where it stands, in a copy that is to be mended.
+    pub(super) fn keep_standing(&mut self, geometry: &Geometry, piece: PieceIndex) {
+        if self.kept.insert(piece) {
+            self.missing[geometry.place(piece).0.index()] -= 1;
+            self.standing.insert(piece);
+        }
+    }
+
+    /// The copy that stood is the file in the making now, of its full length.
+    pub(super) fn take_up(&mut self, geometry: &Geometry, file: FileIndex) {
+        for piece in geometry.pieces_of(file) {
+            if self.standing.remove(piece) {
+                self.news.kept.push(piece);
+            }
+        }
+        self.begin(file);
+    }
+
     /// What is to be noted in the journal, if anything: whoever takes it answers for it.
     pub(super) fn take_news(&mut self) -> Option<News> {
         self.written_bytes = 0;
@@ -170,10 +191,10 @@ impl Ledger {
         !(self.news.kept.is_empty() && self.news.lost.is_empty())
     }
 
-    /// What is kept, but for what waits for the journal.
+    /// What is kept, but for what waits for the journal or is none of its business.
     pub(super) fn noted(&self) -> PieceSet {
         let mut noted = self.kept.clone();
-        self.news.kept.iter().for_each(|piece| _ = noted.remove(*piece));
+        self.news.kept.iter().copied().chain(self.standing.iter()).for_each(|piece| _ = noted.remove(piece));
         noted
     }
 
@@ -307,6 +328,7 @@ impl Ledger {
     ) {
         for piece in pieces {
             self.missing[file.index()] += u32::from(self.kept.remove(*piece));
+            self.standing.remove(*piece);
             if !matches!(place, Place::Final(_)) {
                 self.unchecked.remove(*piece); // what is written anew is right
             }

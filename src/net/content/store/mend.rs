@@ -81,7 +81,7 @@ impl Mending<'_> {
                 Some(seen) => _ = standing.insert(file, seen),
                 None => {
                     take_in(self.metainfo, self.base, self.room, file)?;
-                    ledger.begin(file);
+                    ledger.take_up(self.metainfo.geometry(), file);
                 }
             }
         }
@@ -127,7 +127,7 @@ impl Mending<'_> {
         ledger.lose(self.metainfo, file, Place::Making);
         let geometry = self.metainfo.geometry();
         for piece in geometry.pieces_of(file).filter(|piece| self.right.contains(*piece)) {
-            ledger.keep(geometry, piece);
+            ledger.keep_standing(geometry, piece);
         }
     }
 }
@@ -178,7 +178,7 @@ impl Store {
         take_in(&self.metainfo, &self.base, &download.room, file)?;
         standing.remove(&file);
         drop(standing);
-        self.ledger().begin(file);
+        self.ledger().take_up(self.metainfo.geometry(), file);
         Ok(())
     }
 

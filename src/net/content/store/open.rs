@@ -47,7 +47,6 @@ impl Store {
         }
         let mut ledger = Ledger::new(metainfo.geometry(), selected);
         let survey = Survey::take(&metainfo, &base, &room, &ledger, plan.differing, progress)?;
-        survey.pass_over_mistakable(&mut told, &metainfo);
         space::check(&plan.dir, survey.needed(&metainfo, &ledger, |file| survey.is_candidate(file)))?;
         let recheck =
             Recheck { metainfo: &metainfo, base: &base, room: &room, survey: &survey, told: &told, progress };

@@ -41,9 +41,8 @@ impl Recheck<'_> {
         let finals: Vec<FileIndex> = geometry.files().filter(is_open).collect();
         let stand: Vec<PieceIndex> = finals.iter().flat_map(|file| geometry.pieces_of(*file)).collect();
         let made = self.survey.partials().map(|(file, _)| file);
-        let made = made.filter(|file| {
-            !is_final(ledger, *file) && !self.survey.is_as_told(self.told, *file, Whereabouts::Making)
-        });
+        let made =
+            made.filter(|file| !is_final(ledger, *file) && !self.is_as_told(*file, Whereabouts::Making));
         let begun: Vec<PieceIndex> = made.flat_map(|file| self.begun(file)).collect();
         let (stand_bytes, begun_bytes) = (self.bytes(&stand), self.bytes(&begun));
         let total_bytes = stand_bytes + begun_bytes;
@@ -62,18 +61,21 @@ impl Recheck<'_> {
         for file in geometry.files() {
             let kept = || geometry.pieces_of(file).filter(|piece| self.told.kept.contains(*piece));
             let is_whole = || kept().count() == geometry.pieces_of(file).count();
-            let standing = self
-                .survey
-                .candidate(file)
-                .filter(|_| self.survey.is_as_told(self.told, file, Whereabouts::Standing));
+            let standing =
+                self.survey.candidate(file).filter(|_| self.is_as_told(file, Whereabouts::Standing));
             if let Some(stamp) = standing.filter(|_| is_whole()) {
                 ledger.stand(geometry, file, stamp);
                 ledger.trust(kept());
-            } else if self.survey.is_as_told(self.told, file, Whereabouts::Making) {
+            } else if self.is_as_told(file, Whereabouts::Making) {
                 kept().for_each(|piece| _ = ledger.keep(geometry, piece));
                 ledger.trust(kept());
             }
         }
+    }
+
+    fn is_as_told(&self, file: FileIndex, whereabouts: Whereabouts) -> bool {
+        let told = self.told.marks.get(&file).filter(|(place, _)| *place == whereabouts);
+        told.is_some_and(|(_, mark)| self.survey.mark(file, whereabouts) == Some(*mark))
     }
 
     fn bytes(&self, pieces: &[PieceIndex]) -> u64 {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
 
-use super::journal::{Told, Whereabouts};
+use super::journal::Whereabouts;
 use super::ledger::Ledger;
 use super::room::Room;
 use super::{Differing, StoreError};
@@ -18,8 +18,6 @@ use crate::net::content::{Progress, go_on};
 pub(super) struct Survey {
     /// In its final place; of the right length, unless it is to be mended.
     finals: Vec<Option<Mark>>,
-    /// Whether anything is in its final place.
-    taken: Vec<bool>,
     /// In the room: how it looks, and the bytes it takes on the disk.
     partials: Vec<Option<(Mark, u64)>>,
     files: Vec<FileIndex>,
@@ -36,16 +34,15 @@ impl Survey {
         progress: Progress<'_>,
     ) -> Result<Survey, StoreError> {
         let files: Vec<FileIndex> = metainfo.geometry().files().collect();
-        let mut survey = Survey { finals: Vec::new(), taken: Vec::new(), partials: Vec::new(), files };
+        let mut survey = Survey { finals: Vec::new(), partials: Vec::new(), files };
         let mut looker = Looker { base, folder: None };
         let is_room_empty = room.is_empty();
         for &file in &survey.files {
             go_on(progress)?;
             let path = below_target(metainfo, file);
-            let standing = looker.look(&path);
-            survey.taken.push(!matches!(standing, Ok(Standing::Nothing)));
-            let seen =
-                standing.and_then(|standing| candidate(metainfo, base, file, &path, standing, differing));
+            let seen = looker
+                .look(&path)
+                .and_then(|standing| candidate(metainfo, base, file, &path, standing, differing));
             survey.finals.push(if ledger.is_selected(file) { seen? } else { seen.unwrap_or(None) });
             survey.partials.push(if is_room_empty { None } else { room.look(file)? });
         }
@@ -57,26 +54,8 @@ impl Survey {
         self.finals[file.index()].map(|mark| mark.stamp)
     }
 
-    /// Passes over what `told` says of files in whose place something stands, unless it says of which of the two, that or the
-    /// one in the making: a mending that came to nothing spoke of what stands.
-    pub(super) fn pass_over_mistakable(&self, told: &mut Told, metainfo: &Metainfo) {
-        let is_mistakable = |file: &&FileIndex| {
-            let is_told = |whereabouts| self.is_as_told(told, **file, whereabouts);
-            self.taken[file.index()] && !is_told(Whereabouts::Standing) && !is_told(Whereabouts::Making)
-        };
-        let those: Vec<FileIndex> = self.files.iter().filter(is_mistakable).copied().collect();
-        let pieces = those.into_iter().flat_map(|file| metainfo.geometry().pieces_of(file));
-        pieces.for_each(|piece| _ = told.kept.remove(piece));
-    }
-
-    /// Whether a file is where the journal says, and looks as it did.
-    pub(super) fn is_as_told(&self, told: &Told, file: FileIndex, whereabouts: Whereabouts) -> bool {
-        let mark = told.marks.get(&file).filter(|(place, _)| *place == whereabouts);
-        mark.is_some_and(|(_, mark)| self.mark(file, whereabouts) == Some(*mark))
-    }
-
     /// How a file looks in either place.
-    fn mark(&self, file: FileIndex, whereabouts: Whereabouts) -> Option<Mark> {
+    pub(super) fn mark(&self, file: FileIndex, whereabouts: Whereabouts) -> Option<Mark> {
         match whereabouts {
             Whereabouts::Standing => self.finals[file.index()],
             Whereabouts::Making => self.partials[file.index()].map(|(mark, _)| mark),
