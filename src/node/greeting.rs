@@ -114,8 +114,13 @@ impl Node {
             self.refuse(now, link, &remote, share, refusal, out);
             return self.left(share);
         }
-        let is_full = hall.swarm.is_full_for(&remote)
-            && !hall.swarm.makes_room_for(&remote, &mut Turn { now, out, purse: &mut self.purse });
+        if hall.swarm.is_full_for(&remote)
+            && let Some(idle) = hall.swarm.gives_way(&remote, now)
+        {
+            self.displace(now, share, idle, out);
+        }
+        let Some(hall) = self.halls.get_mut(&share) else { return };
+        let is_full = hall.swarm.is_full_for(&remote);
         let is_guest = is_full
             && hall.register.is_some()
             && remote.dialled.is_none()
@@ -129,6 +134,22 @@ impl Node {
         self.welcome(now, link, Introduction { share, remote, goal }, is_guest, out);
     }
 
+    /// A link of no use makes room for another: where there is a register it stays, and is in that and no more, as long as there
+    /// is room for such; else it is closed.
+    fn displace(&mut self, now: Moment, share: ShareId, link: LinkId, out: &mut Vec<Action>) {
+        let Some(hall) = self.halls.get_mut(&share) else { return };
+        let mut turn = Turn { now, out, purse: &mut self.purse };
+        if hall.register.is_none() {
+            return hall.swarm.replace(link, &mut turn);
+        }
+        if let Some(Place::Member { is_guest, .. }) = self.places.get_mut(&link)
+            && self.guest_count < GUESTS_MAX
+        {
+            self.guest_count += usize::from(!std::mem::replace(is_guest, true));
+            hall.swarm.make_guest(link, &mut turn);
+        }
+    }
+
     /// Says who we are, whom to meet and what we hold, in this order, and links the stranger.
     fn welcome(
         &mut self,
@@ -139,7 +160,6 @@ impl Node {
         out: &mut Vec<Action>,
     ) {
         let Introduction { share, remote, goal } = introduction;
-        self.forget_closed(now, out); // who made room for it, or is what it was before, hears nothing of it
         self.handshakes.remove(link);
         let told_count = match self.places.insert(link, Place::Member { share, is_guest }) {
             Some(Place::Stranger(stranger)) if stranger.dialled.is_some() => Some(stranger.told_count),

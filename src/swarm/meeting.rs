@@ -142,27 +142,42 @@ impl Swarm {
     /// Whether there is no place for this peer among those that exchange blocks: all are taken, or its address has its
     /// part. Whom we dialled ourselves is not counted by address.
     pub fn is_full_for(&self, remote: &Remote) -> bool {
-        if remote.dialled.is_some() {
-            return self.link_count() >= LINKS_MAX;
-        }
-        let dials = self.part != Part::Keeps && !self.has_register;
-        let places = if dials { LINKS_MAX - LINKS_KEPT } else { LINKS_MAX };
-        self.crowd.is_full(remote.address.ip(), LINKS_MAX) || self.link_count() >= places
+        self.has_its_part(remote) || self.link_count() >= self.places_for(remote)
     }
 
-    /// Lets go of a link of no use for one to this peer, where all places are taken; whether there is room now. Of those that
-    /// we dialled none goes, and of the others the oldest.
-    pub fn makes_room_for(&mut self, remote: &Remote, turn: &mut Turn<'_>) -> bool {
-        if self.crowd.is_full(remote.address.ip(), LINKS_MAX) {
-            return false;
+    fn has_its_part(&self, remote: &Remote) -> bool {
+        remote.dialled.is_none() && self.crowd.is_full(remote.address.ip(), LINKS_MAX)
+    }
+
+    fn places_for(&self, remote: &Remote) -> usize {
+        let dials = self.part != Part::Keeps && !self.has_register;
+        if dials && remote.dialled.is_none() { LINKS_MAX - LINKS_KEPT } else { LINKS_MAX }
+    }
+
+    /// Where all places are taken: the link of no use that would make room for this peer, if any. Of those that we dialled none
+    /// does, and of the others the oldest. Who has no use for anybody, or does not know yet, lets nobody go.
+    pub fn gives_way(&self, remote: &Remote, now: Moment) -> Option<LinkId> {
+        let is_one_enough = !self.has_its_part(remote) && self.link_count() <= self.places_for(remote);
+        if !is_one_enough || self.picker.is_none() || self.part == Part::Keeps {
+            return None;
         }
         let those = self.sessions.iter().filter(|(_, session)| {
-            !session.is_guest && session.remote.dialled.is_none() && session.is_of_no_use(turn.now)
+            !session.is_guest && session.remote.dialled.is_none() && session.is_of_no_use(now)
         });
-        let Some((&link, _)) = those.min_by_key(|(_, session)| session.since) else { return false };
+        those.min_by_key(|(_, session)| session.since).map(|(&link, _)| link)
+    }
+
+    /// A link goes for one to another peer.
+    pub fn replace(&mut self, link: LinkId, turn: &mut Turn<'_>) {
         let text = "another takes the place, of which no use was made".to_owned();
         self.close(link, Some(Message::Error { code: ErrorCode::Full, text }), turn);
-        !self.is_full_for(remote)
+    }
+
+    /// A link loses its place among those that exchange blocks, and registers only.
+    pub fn make_guest(&mut self, link: LinkId, turn: &mut Turn<'_>) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        self.guest_count += usize::from(!std::mem::replace(&mut session.is_guest, true));
+        self.review_for(link, false, turn);
     }
 
     /// Whether its address has its part of so many places for those that only register.

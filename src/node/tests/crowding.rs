@@ -70,19 +70,78 @@ fn who_makes_no_use_of_its_link_for_a_minute_makes_room_for_another() {
     }
 }
 
-#[test]
-fn who_makes_room_for_another_is_not_told_of_it_afterwards() {
-    let mut stage = Stage::seed();
-    let links: Vec<LinkId> = (0..200).map(|n| comes(&mut stage, n, [10, 0, 0, 1], 5000).0).collect();
-    for _ in 0..15 {
+/// Time passes, and these say nothing but that they are there.
+fn idles(stage: &mut Stage, links: &[LinkId], seconds: u64) {
+    for _ in 0..seconds / 4 {
         stage.pass(Duration::from_secs(4));
         links.iter().for_each(|link| drop(stage.says(*link, Message::Heartbeat)));
     }
-    for (n, gone) in (200..).zip(&links) {
-        let (_, out) = comes(&mut stage, n, [10, 0, 0, 2], 5000);
-        assert_eq!(farewell(&out, *gone), Some(ErrorCode::Full), "{n}");
-        assert!(said(&out, *gone).is_empty(), "{n}: {:?}", said(&out, *gone));
+}
+
+fn port(n: u32) -> u16 {
+    5_000 + u16::try_from(n).expect("a few")
+}
+
+fn is_told_nothing_held(out: &[Action], link: LinkId) -> bool {
+    said(out, link).contains(&&Message::Stock { all: Some(Vec::new()), more: None })
+}
+
+fn closed(out: &[Action]) -> usize {
+    out.iter().filter(|action| matches!(action, Action::Close { .. })).count()
+}
+
+#[test]
+fn who_makes_no_use_of_its_link_to_a_tracker_is_registered_from_then_on_and_no_more() {
+    let mut stage = Stage::seed();
+    let links: Vec<LinkId> = (0..200).map(|n| comes(&mut stage, n, [10, 0, 0, 1], port(n)).0).collect();
+    let mut before = stage.says(links[1], Message::Interested);
+    before.extend(stage.pass(Duration::from_secs(1)));
+    assert!(said(&before, links[1]).contains(&&Message::Unchoke));
+    idles(&mut stage, &links, 60);
+    stage.says(links[0], Message::Interested);
+    for n in 200..250 {
+        let (link, out) = comes(&mut stage, n, [10, 0, 0, 2], port(n));
+        assert_eq!(said(&out, links[1]).contains(&&Message::Choke), n == 200, "it asked for nothing");
+        assert!(closed(&out) == 0 && !is_told_nothing_held(&out, link), "{n}");
     }
+    let hall = &stage.node.halls[&stage.share()];
+    let registered = hall.register.as_ref().map(|register| register.entry_count());
+    assert_eq!((stage.node.guest_count, registered), (50, Some(250)));
+}
+
+#[test]
+fn a_register_that_holds_nothing_closes_nobody_for_another() {
+    let mut stage = Stage::with(Role::Tracker, Start::Register(None));
+    let links: Vec<LinkId> = (0..200).map(|n| comes(&mut stage, n, [10, 0, 0, 1], 5000).0).collect();
+    idles(&mut stage, &links, 60);
+    let (_, out) = comes(&mut stage, 200, [10, 0, 0, 2], 5000);
+    assert_eq!((closed(&out), stage.node.guest_count), (0, 1));
+}
+
+#[test]
+fn as_long_as_what_is_there_is_looked_at_nobody_is_taken_for_of_no_use() {
+    let mut stage = Stage::with(Role::Peer, Start::Described(metainfo()));
+    let places = u32::try_from(LINKS_MAX - 2).expect("a few");
+    let links: Vec<LinkId> = (0..places).map(|n| comes(&mut stage, n, [10, 0, 0, 1], 0).0).collect();
+    idles(&mut stage, &links, 80);
+    let (link, out) = comes(&mut stage, places, [10, 0, 0, 2], 0);
+    assert_eq!((closed(&out), farewell(&out, link)), (1, Some(ErrorCode::Full)));
+}
+
+#[test]
+fn nobody_goes_for_one_who_is_not_let_in_all_the_same() {
+    let mut stage = Stage::leecher();
+    let places = u32::try_from(LINKS_MAX - 2).expect("a few");
+    let mut links: Vec<LinkId> = (0..places).map(|n| comes(&mut stage, n, [10, 0, 0, 1], 0).0).collect();
+    for n in 201..203 {
+        let (link, _) =
+            stage.connected([10, 0, 0, n], Some(format!("10.0.0.{n}:7070").parse().expect("one")));
+        stage.says(link, stage.register(n, 0));
+        links.push(link);
+    }
+    idles(&mut stage, &links, 60);
+    let (link, out) = comes(&mut stage, 1_000, [10, 0, 0, 2], 0);
+    assert_eq!((closed(&out), farewell(&out, link)), (1, Some(ErrorCode::Full)));
 }
 
 #[test]
