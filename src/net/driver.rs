@@ -244,9 +244,9 @@ impl Driver {
                 self.shelf(share).ended_commit();
                 self.unless_refused(share, outcome);
             }
-            Ok(Done::Probed { share, has_moved, outcome }) => {
+            Ok(Done::Probed { share, outcome }) => {
                 self.disk_jobs -= 1;
-                self.probed(share, has_moved, outcome);
+                self.probed(share, outcome);
             }
             Ok(Done::Prepared { share, outcome }) => {
                 self.disk_jobs -= 1;

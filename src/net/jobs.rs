@@ -35,7 +35,7 @@ pub(crate) enum Done {
     /// Of what was kept and is to last.
     Committed { share: ShareId, outcome: Result<(), StoreError> },
     /// Of a disk that refused: whether it takes something again, and where what is owed was moved, whether all is done.
-    Probed { share: ShareId, has_moved: bool, outcome: Result<bool, StoreError> },
+    Probed { share: ShareId, outcome: Result<bool, StoreError> },
     /// Of a download's beginning.
     Prepared { share: ShareId, outcome: Result<Prepared, StoreError> },
 }
@@ -73,17 +73,14 @@ pub(crate) async fn commit(store: Arc<Store>, share: ShareId) -> Done {
     Done::Committed { share, outcome: offload(move || store.commit()).await }
 }
 
-/// Sees whether the disk takes something again: a little file, and then, where it `moves`, those that could not be moved into
-/// their place.
-pub(crate) async fn probe(store: Arc<Store>, share: ShareId, moves: bool) -> Done {
+/// Sees whether the disk takes something again: a little file, and then those that could not be moved into their place.
+pub(crate) async fn probe(store: Arc<Store>, share: ShareId) -> Done {
     let work = move || {
         store.probe()?;
-        if moves {
-            store.move_into_place(&store.left_behind())?;
-        }
+        store.move_into_place(&store.left_behind())?;
         Ok(store.is_finished())
     };
-    Done::Probed { share, has_moved: moves, outcome: offload(work).await }
+    Done::Probed { share, outcome: offload(work).await }
 }
 
 /// Keeps a ban with the download. One that cannot be written still holds in this life.

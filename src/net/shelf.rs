@@ -112,9 +112,14 @@ impl Shelf {
         is_news
     }
 
-    /// Whether to see now if the disk takes something again; called often.
+    /// Whether to see now if the disk takes something again, and to move what could not be moved; called often. Not while
+    /// something is being moved: what that leaves behind would be forgotten.
     pub(crate) fn begins_probe(&mut self, now: Instant) -> bool {
+        if self.is_keeping {
+            return false;
+        }
         let due = self.trouble.as_mut().and_then(|trouble| trouble.try_at.take_if(|at| *at <= now));
+        self.is_keeping = due.is_some();
         due.is_some()
     }
 

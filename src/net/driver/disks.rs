@@ -22,8 +22,7 @@ impl Driver {
             }
             if shelf.begins_probe(now) {
                 self.disk_jobs += 1;
-                let moves = !std::mem::replace(&mut shelf.is_keeping, true);
-                self.work.spawn(jobs::probe(shelf.store.clone(), *share, moves));
+                self.work.spawn(jobs::probe(shelf.store.clone(), *share));
             }
         }
     }
@@ -51,20 +50,17 @@ impl Driver {
         None
     }
 
-    /// A disk that refused was tried again, where it `has_moved` with what could not be moved before.
-    pub(super) fn probed(&mut self, share: ShareId, has_moved: bool, outcome: Result<bool, StoreError>) {
+    /// A disk that refused was tried again, with what could not be moved before.
+    pub(super) fn probed(&mut self, share: ShareId, outcome: Result<bool, StoreError>) {
         let Some(is_finished) = self.unless_refused(share, outcome) else {
             let shelf = self.shelf(share);
-            shelf.is_keeping &= !has_moved;
+            shelf.is_keeping = false;
             return shelf.refuses_still(Instant::now());
         };
         self.shelf(share).trouble = None;
         let text = "the disk takes what it is given again: the download goes on".to_owned();
         let _ = self.desk.news.try_send(News::Trouble { share: Some(share), text });
-        match has_moved {
-            true => self.settled(share, Ok(is_finished)),
-            false => self.keep_on(share),
-        }
+        self.settled(share, Ok(is_finished));
         self.tell(Event::Resumed { share });
     }
 }

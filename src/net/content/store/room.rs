@@ -24,7 +24,7 @@ pub(in crate::net::content) const ROOM: &str = ".minibit";
 const LOCK: &str = "lock";
 const METAINFO: &str = "metainfo";
 const METAINFO_NEW: &str = "metainfo.new";
-const PARTIAL: &str = "partial";
+pub(super) const PARTIAL: &str = "partial";
 /// How often the lock is tried again when its file is taken away in the same moment.
 const LOCK_TRIES_MAX: usize = 16;
 /// Bytes that must be free for a new room, of which the files in the making are no part.
@@ -181,6 +181,13 @@ impl Room {
         self.gate.pass(Change::Remove(&self.within(name)), || self.dir.remove_file(name))
     }
 
+    /// Takes away what a probe left, however far it came; what cannot be taken away is no hindrance to the next one.
+    pub(super) fn remove_probe(&self) {
+        let path = self.within(PARTIAL).join(PROBE);
+        let _ = self.gate.pass(Change::Remove(&path), || self.partial.remove_file(PROBE));
+        let _ = self.remove(PROBE);
+    }
+
     /// Where what is kept about the download lies.
     pub(super) fn dir(&self) -> &Dir {
         &self.dir
@@ -300,13 +307,15 @@ impl Drop for Room {
         let folder = |path: &Path, remove: &dyn Fn() -> io::Result<()>| {
             self.gate.pass(Change::RemoveFolder(path), remove).is_ok()
         };
-        if self.stay.load(Ordering::Relaxed)
-            || !folder(&self.within(PARTIAL), &|| self.dir.remove_dir(PARTIAL))
-        {
+        if self.stay.load(Ordering::Relaxed) {
+            return;
+        }
+        self.remove_probe();
+        if !folder(&self.within(PARTIAL), &|| self.dir.remove_dir(PARTIAL)) {
             return;
         }
         // The journal first: what it says is no longer so.
-        for name in [journal::JOURNAL, journal::JOURNAL_NEW, METAINFO_NEW, METAINFO, BANS, PROBE, LOCK] {
+        for name in [journal::JOURNAL, journal::JOURNAL_NEW, METAINFO_NEW, METAINFO, BANS, LOCK] {
             let _ = self.remove(name);
         }
         if folder(&self.below, &|| self.target.remove_dir(&self.below)) {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use cap_std::fs::OpenOptions;
 
 use super::change::Change;
+use super::room::PARTIAL;
 use super::{Store, StoreError, space};
 use crate::content::FileIndex;
 use crate::net::content::beneath::plain;
@@ -33,7 +34,8 @@ impl Store {
         }
     }
 
-    /// Whether the disk takes something again: there is some room, and a file can be written, synced and taken away.
+    /// Whether the disk takes something again: there is some room, and a file can be written, synced, moved to where the files
+    /// in the making lie, and taken away.
     pub fn probe(&self) -> Result<(), StoreError> {
         let Some(download) = &self.download else { return Ok(()) };
         let room = &download.room;
@@ -48,9 +50,12 @@ impl Store {
             room.gate().pass(Change::Write(&path, 0, &bytes), || file.write_all(&bytes))?;
             room.gate().pass(Change::Sync(&path), || file.sync_data())
         };
-        let written = write();
-        let _ = room.remove(PROBE); // of its end, only the next probe depends
-        written.map_err(|error| room.failed("cannot write", PROBE, error))
+        let place = room.within(PARTIAL).join(PROBE);
+        let tried = write().and_then(|()| {
+            room.gate().pass(Change::Move(&path, &place), || room.dir().rename(PROBE, room.partial(), PROBE))
+        });
+        room.remove_probe();
+        tried.map_err(|error| room.failed("cannot write", PROBE, error))
     }
 
     /// Files that are whole and not in their final place, nor waiting for their group.
