@@ -272,7 +272,8 @@ pub struct ShareView {
     pub reached: bool,
     /// Whether somebody whom the person named answered and refused, which was told.
     pub refused: bool,
-    /// Whether anybody linked says that it has something of what is missing here.
+    /// Whether anybody linked says that it has something of what is missing here, or is sending the description, or has not yet
+    /// said that it cannot.
     pub offered: bool,
     /// Bytes held of what is wanted, whole verified pieces.
     pub done_bytes: u64,

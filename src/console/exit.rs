@@ -20,7 +20,7 @@ pub enum Exit {
     Usage = 2,
     /// Stopped with work left.
     Stopped = 3,
-    /// Nobody answered in time.
+    /// Nobody had what is missing for as long as was asked for.
     NoPeer = 4,
     /// Too little space to begin.
     NoSpace = 5,
@@ -116,7 +116,7 @@ impl Failure {
         Failure::new(Exit::Stopped, "stopped", message)
     }
 
-    /// Nobody answered in time.
+    /// Nobody had what is missing for as long as was asked for.
     pub fn no_peer(message: impl Into<String>) -> Failure {
         Failure::new(Exit::NoPeer, "no_peer", message)
     }

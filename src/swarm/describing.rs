@@ -60,6 +60,12 @@ impl Fetch {
         now.since(asked) >= patience || now.since(self.began) >= 2 * patience + at_least
     }
 
+    /// Whether some of it came, or somebody was asked who did not let us down before.
+    pub fn is_hopeful(&self) -> bool {
+        let is_new = |(link, _): &(LinkId, Moment)| !self.not_before.contains_key(link);
+        !self.bytes.is_empty() || self.source.as_ref().is_some_and(is_new)
+    }
+
     fn give_up(&mut self) {
         self.source = None;
         self.bytes = Vec::new();

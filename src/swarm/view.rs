@@ -16,7 +16,7 @@ impl Swarm {
             prepared: self.picker.is_some(),
             reached: self.totals.reached,
             refused: self.totals.is_refusal_told,
-            offered: !self.reasons.is_empty(),
+            offered: !self.reasons.is_empty() || self.fetch.is_hopeful(),
             done_bytes: progress.map_or(0, |progress| progress.done_bytes),
             total_bytes: progress.map_or(0, |progress| progress.total_bytes),
             held: self.picker.as_ref().map(|picker| picker.held().clone()),

@@ -120,5 +120,21 @@ fn who_loses_the_only_one_that_has_what_is_missing_gives_up_after_its_timeout() 
     drop(seed);
     let end = peer.end();
     assert_eq!(end.code, Some(4), "{}", end.talk);
-    assert!(end.talk.contains("nobody has what is missing any more"), "{}", end.talk);
+    assert!(end.talk.contains("nobody has what is missing"), "{}", end.talk);
+}
+
+#[test]
+fn those_who_have_but_the_link_end_after_their_timeout_though_a_tracker_answers() {
+    let place = tempdir().expect("a folder");
+    let tracker = Node::tracker(place.path(), "tracker", [&["serve", "--open"], &ANYWHERE[..]].concat());
+    let link = format!("magnet:?xt=urn:btmh:1220{}&x.pe={}", "5a".repeat(32), tracker.address());
+    let alone = join(place.path(), "alone", &link, &["--timeout", "2s"]).end();
+    assert_eq!(alone.code, Some(4), "{}", alone.talk);
+    assert!(alone.talk.contains("the tracker answers"), "{}", alone.talk);
+
+    let one = join(place.path(), "one", &link, &["--timeout", "6s"]);
+    let two = join(place.path(), "two", &link, &["--timeout", "6s"]);
+    for end in [one.end(), two.end()] {
+        assert_eq!(end.code, Some(4), "{}", end.talk);
+    }
 }

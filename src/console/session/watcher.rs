@@ -78,6 +78,8 @@ pub struct Watcher<'a> {
     /// Since when nobody has what is missing, or to be mended.
     idle_since: Duration,
     timed_out: bool,
+    /// Whether somebody was linked then.
+    answered: bool,
     stopping: bool,
     asked: bool,
     events: Cadence,
@@ -109,6 +111,7 @@ impl<'a> Watcher<'a> {
             complete_at: None,
             idle_since: Duration::ZERO,
             timed_out: false,
+            answered: false,
             stopping: false,
             asked: false,
             events: Cadence::each_second(),
@@ -186,7 +189,10 @@ impl<'a> Watcher<'a> {
         }
         let waited = is_waiting.then(|| now.saturating_sub(self.idle_since));
         match judged(download, waited, self.complete_at, now) {
-            Some(Over::NoPeer) => self.timed_out = true,
+            // Asked more than once: later nobody is linked any more.
+            Some(Over::NoPeer) => {
+                (self.timed_out, self.answered) = (true, self.answered || self.is_answered());
+            }
             Some(Over::Left) => {}
             None => return false,
         }
@@ -214,7 +220,7 @@ impl<'a> Watcher<'a> {
             return Err(self.unmended());
         }
         if self.timed_out && self.views.iter().any(|view| view.reached) {
-            let message = format!("nobody has what is missing any more: tried {}", self.tried());
+            let message = format!("nobody has what is missing: tried {}", self.tried());
             let hint = "start one who has all of it, and run the same command again to go on from there";
             return Err(Failure::no_peer(message).hint(hint));
         }
@@ -225,7 +231,7 @@ impl<'a> Watcher<'a> {
             };
             let hint = if self.views.iter().any(|view| view.refused) {
                 "who answered said above why not; with the right link, or another --peer, run this again"
-            } else if self.is_answered() {
+            } else if self.answered {
                 "the tracker answers, but nobody who has the share: is the one who shares it running?"
             } else {
                 "is the tracker running? another address can be given with --peer"
@@ -260,10 +266,14 @@ impl<'a> Watcher<'a> {
             .hint("nothing was changed; name a peer that has the share with --peer HOST:PORT")
     }
 
-    /// Where to find what is half mended, and how to go on.
+    /// Where to find what is half mended, if anything is, and how to go on.
     fn mended_there(&self) -> String {
         let Aim::Download(download) = &self.aim else { return String::new() };
-        let dir = human::path(&download.dir.join(".minibit"));
+        let dir = download.dir.join(".minibit");
+        if !dir.exists() {
+            return "nothing was changed; run the same command again".to_owned();
+        }
+        let dir = human::path(&dir);
         format!("files that are half mended lie in '{dir}'; run the same command again to go on from there")
     }
 
@@ -350,8 +360,7 @@ fn judged(
 
 /// Whether somebody has what is missing, or something is done without anybody.
 fn goes_on(view: &ShareView) -> bool {
-    let is_described = view.metainfo.is_some();
-    view.offered || is_busy(view) || (!is_described && view.reached && !view.peers.is_empty())
+    view.offered || is_busy(view)
 }
 
 /// Whether bytes that are there already are being looked at, or being moved into place.
