@@ -151,6 +151,58 @@ fn a_half_done_piece_is_finished_before_another_is_begun() {
 }
 
 #[test]
+fn a_peer_goes_on_with_what_it_is_at_and_another_with_what_is_nearest_its_end() {
+    let mut village = Village::of(8);
+    let (first, second) = (village.stock([0]), village.stock([1]));
+    village.next(ANA, &first, LEAF_BYTES).expect("a block");
+    let half = village.next(BIA, &second, PIECE / 2).expect("a block");
+    village.receive(BIA, half);
+    let both = village.stock([0, 1]);
+    assert_eq!(village.next(CAIO, &both, LEAF_BYTES).map(|block| block.piece.get()), Some(1));
+    assert_eq!(village.next(ANA, &both, LEAF_BYTES).map(|block| block.piece.get()), Some(0));
+}
+
+#[test]
+fn many_links_may_begin_half_as_many_pieces_again() {
+    let mut village = Village::of(2000);
+    let all = village.stock(0..2000);
+    let mut offer = Offer { link: ANA, stock: &all, suggested: &mut VecDeque::new(), is_guided: false };
+    let mut begun = BTreeSet::new();
+    while let Some(block) = village.picker.next(&mut offer, PIECE, 400, &mut village.chance) {
+        begun.insert(block.piece);
+    }
+    assert_eq!(begun.len(), 600);
+}
+
+#[test]
+fn nor_does_a_suggestion_begin_one_more() {
+    let mut village = Village::of(2000);
+    let all = village.stock(0..2000);
+    while village.next(ANA, &all, PIECE).is_some() {}
+    let open = all.iter().find(|piece| village.picker.rarity.is_open(*piece)).expect("most are");
+    let mut suggested = VecDeque::from([open]);
+    let mut offer = Offer { link: BIA, stock: &all, suggested: &mut suggested, is_guided: true };
+    assert_eq!(village.picker.next(&mut offer, PIECE, 3, &mut village.chance), None);
+}
+
+#[test]
+fn pieces_in_doubt_wait_for_one_who_holds_them_and_count_none_but_themselves_as_vain() {
+    let mut village = Village::of(16);
+    let doubtful = village.piece(15);
+    village.picker.doubt(doubtful, (0..PIECE_LEAVES).map(lie).collect());
+    assert_eq!(village.picker.next_doubt(3), None, "nobody holds it");
+    let all = village.stock(0..16);
+    for _ in 0..8 {
+        let block = village.next(ANA, &all, PIECE).expect("a block");
+        village.receive_as(ANA, block, |_, leaf| lie(leaf));
+        village.picker.wrote(block, true);
+        let leaves: Vec<Digest> = (0..PIECE_LEAVES).map(|leaf| truth(block.piece.get(), leaf)).collect();
+        assert_eq!(village.picker.judge(block.piece, Some(&leaves)).len(), 1, "ANA lied");
+    }
+    assert_eq!(village.picker.next_doubt(3), Some(doubtful));
+}
+
+#[test]
 fn half_done_pieces_are_capped() {
     let pieces = 2000;
     let mut village = Village::of(pieces);
