@@ -1,7 +1,7 @@
 //! A sync that fails while a piece is being written: whatever of it was written before counts for nothing. What an earlier life
 //! left unsynced is written, or synced, before it counts.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex};
@@ -195,6 +195,15 @@ impl Diary {
     }
 }
 
+/// A copy of a file of three pieces, of which the first is wrong.
+fn spoilt_copy() -> (World, Scanned) {
+    let world = world(&[("a", 3 * PIECE_BYTES as usize)]);
+    let shared = share(&world.there);
+    drop(download(&shared, &world.here));
+    spoil(&world.here.join("tree/a"), 5);
+    (world, shared)
+}
+
 fn mend(world: &World, shared: &Scanned) -> (Store, Arc<Diary>) {
     opened(world, shared, Differing::Mended)
 }
@@ -220,10 +229,7 @@ fn right_leaves_of_a_piece_that_an_earlier_mending_left_in_part_are_written_agai
 
 #[test]
 fn what_is_right_of_a_copy_to_be_mended_is_synced_once_it_is_in_the_making_and_not_noted_before() {
-    let world = world(&[("a", 3 * PIECE_BYTES as usize)]);
-    let shared = share(&world.there);
-    drop(download(&shared, &world.here));
-    spoil(&world.here.join("tree/a"), 5);
+    let (world, shared) = spoilt_copy();
     let (store, diary) = mend(&world, &shared);
     assert!(!store.is_commit_due());
     let first = store.wanted().iter().next().expect("three are wanted");
@@ -239,20 +245,19 @@ fn what_is_right_of_a_copy_to_be_mended_is_synced_once_it_is_in_the_making_and_n
 /// A mending saw what is right of a copy where it stands; then the process dies, and somebody replaces the copy, or removes it.
 #[test]
 fn what_was_seen_of_a_copy_that_stood_is_not_believed_of_the_file_in_the_making_beside_it() {
-    let world = world(&[("a", 3 * PIECE_BYTES as usize)]);
-    let shared = share(&world.there);
-    drop(download(&shared, &world.here));
-    spoil(&world.here.join("tree/a"), 5);
+    let (world, shared) = spoilt_copy();
     let (store, _) = mend(&world, &shared);
     store.commit().expect("the disk is well");
     let journal = fs::read(room(&world.here, &shared).join("journal")).expect("it is there");
     drop(store);
-    for length in [3 * u64::from(PIECE_BYTES), 3 * u64::from(PIECE_BYTES) - 9, 0] {
-        let copy = OpenOptions::new().write(true).open(world.here.join("tree/a")).expect("it stands");
-        copy.set_len(length).expect("writable");
-        if length == 0 {
-            fs::remove_file(world.here.join("tree/a")).expect("it stands");
+    let whole = 3 * u64::from(PIECE_BYTES);
+    for length in [Some(whole), Some(whole - 9), None] {
+        let copy = world.here.join("tree/a");
+        match length {
+            Some(length) => File::options().write(true).open(&copy).and_then(|copy| copy.set_len(length)),
+            None => fs::remove_file(&copy),
         }
+        .expect("it stands");
         put(&partial(&world.here, &shared, 0), &content("a", 3 * PIECE_BYTES as usize));
         spoil(&partial(&world.here, &shared, 0), 5);
         put(&room(&world.here, &shared).join("journal"), &journal);
@@ -266,10 +271,7 @@ fn what_was_seen_of_a_copy_that_stood_is_not_believed_of_the_file_in_the_making_
 /// As above, but the mending ended in order: how the file beside it looked is no word about what it holds.
 #[test]
 fn a_mending_that_ended_in_order_vouches_for_nothing_of_the_file_in_the_making_beside_the_copy() {
-    let world = world(&[("a", 3 * PIECE_BYTES as usize)]);
-    let shared = share(&world.there);
-    drop(download(&shared, &world.here));
-    spoil(&world.here.join("tree/a"), 5);
+    let (world, shared) = spoilt_copy();
     put(&partial(&world.here, &shared, 0), &content("another", 3 * PIECE_BYTES as usize));
     let (store, _) = mend(&world, &shared);
     store.close().expect("the disk is well");
