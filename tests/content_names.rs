@@ -69,6 +69,7 @@ fn what_misleads_the_eye_is_shown_escaped() {
     }
     assert_eq!(shown(b"a\xffb\xc3"), "a\\xffb\\xc3");
     assert_eq!(paths(&["a\u{202e}/b"])[0].to_string(), "a\\u{202e}/b");
+    assert_eq!(format!("{:?}", name(b"a\xff")), "a\\xff");
 }
 
 #[test]
@@ -179,6 +180,7 @@ fn only_what_cannot_be_held_is_changed() {
         assert_eq!(shown(&local(&name(there), System::Bytes).unwrap()), shown(there));
     }
     assert_eq!(local(&name(b"a:\xff"), System::Utf8).unwrap(), b"a:%FF");
+    assert_eq!(local(&name(&[b':'; 85]), System::Windows).unwrap().len(), 255);
     assert!(local(&name(&[b':'; 86]), System::Windows).is_err());
 }
 

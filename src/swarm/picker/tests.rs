@@ -18,8 +18,8 @@ fn lie(leaf: u32) -> Digest {
     merkle::leaf(format!("a lie about leaf {leaf}").as_bytes())
 }
 
-/// One file of so many full pieces.
-fn metainfo(pieces: u32) -> Arc<Metainfo> {
+/// One file of so many pieces, all full but the last, of so many leaves.
+fn metainfo(pieces: u32, last_leaves: u32) -> Arc<Metainfo> {
     let name = Name::new(b"share").expect("a name");
     let root = |piece| {
         let leaves: Vec<_> = (0..PIECE_LEAVES).map(|leaf| truth(piece, leaf)).collect();
@@ -27,7 +27,7 @@ fn metainfo(pieces: u32) -> Arc<Metainfo> {
     };
     let file = FileEntry {
         path: TreePath(vec![name.clone()]),
-        length: u64::from(pieces) * u64::from(PIECE),
+        length: u64::from(pieces - 1) * u64::from(PIECE) + u64::from(last_leaves) * u64::from(LEAF_BYTES),
         executable: false,
     };
     let hashes = (0..pieces).map(root).collect();
@@ -46,7 +46,11 @@ impl Village {
     }
 
     fn with_seed(pieces: u32, seed: u64) -> Village {
-        let (metainfo, mut chance) = (metainfo(pieces), Chance::new(seed));
+        Village::sharing(metainfo(pieces, PIECE_LEAVES), seed)
+    }
+
+    fn sharing(metainfo: Arc<Metainfo>, seed: u64) -> Village {
+        let (pieces, mut chance) = (metainfo.geometry().piece_count(), Chance::new(seed));
         let (held, wanted) = (PieceSet::empty(pieces), PieceSet::full(pieces));
         let picker = Picker::new(Arc::clone(&metainfo), held, wanted, &mut chance);
         Village { metainfo, picker, chance }
@@ -200,6 +204,16 @@ fn pieces_in_doubt_wait_for_one_who_holds_them_and_count_none_but_themselves_as_
         assert_eq!(village.picker.judge(block.piece, Some(&leaves)).len(), 1, "ANA lied");
     }
     assert_eq!(village.picker.next_doubt(3), Some(doubtful));
+}
+
+#[test]
+fn a_piece_of_one_leaf_is_not_in_doubt_because_nothing_of_it_could_be_right() {
+    let mut village = Village::sharing(metainfo(2, 1), 1);
+    let all = village.stock(0..2);
+    village.picker.doubt(village.piece(1), vec![lie(0)]);
+    assert_eq!(village.picker.next_doubt(1), None);
+    let asked = [village.next(ANA, &all, PIECE), village.next(ANA, &all, PIECE)];
+    assert!(asked.iter().flatten().any(|block| block.piece == village.piece(1)), "{asked:?}");
 }
 
 #[test]
@@ -366,7 +380,7 @@ fn a_wrong_piece_that_nobody_can_judge_is_fetched_anew_and_its_only_giver_blamed
 
 #[test]
 fn unwanted_pieces_are_never_asked_for() {
-    let metainfo = metainfo(6);
+    let metainfo = metainfo(6, PIECE_LEAVES);
     let mut chance = Chance::new(1);
     let mut wanted = PieceSet::empty(6);
     wanted.insert(metainfo.geometry().piece(4).expect("a piece"));
