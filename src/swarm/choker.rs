@@ -114,7 +114,8 @@ impl Choker {
         interested.sort_by_key(|standing| std::cmp::Reverse((standing.merit, !standing.is_sated)));
         self.drop_the_absent(&interested);
         self.drop_the_sated(&interested);
-        if now >= self.round_ends {
+        let are_too_many = self.deserving.len() > terms.deserving_max; // who was a seed and trades again serves fewer
+        if now >= self.round_ends || are_too_many {
             self.deserving.clear();
             self.round = (self.round * 2).clamp(ROUND_FIRST, ROUND);
             self.round_ends = now.after(self.round);

@@ -57,7 +57,8 @@ pub struct Book {
     limit_up: Option<u64>,
     started: Micros,
     limited_bytes: u64,
-    has_unchoked: bool,
+    /// Whether somebody more is served, or fewer may be.
+    is_to_count: bool,
     wakes: (Micros, u32),
     spins: (Micros, u32),
     /// Whether something that it sent was not so when it arrived, in any of its lives.
@@ -228,6 +229,7 @@ impl Checker {
             Event::Spoiled { share, pieces } => {
                 let stock = book.stocks.get_mut(share).expect("only what is there can be spoiled");
                 stock.held.retain(|held| pieces.iter().all(|piece| piece.get() != *held));
+                book.is_to_count = true;
             }
             Event::Halted { share } => {
                 book.halted.insert(*share);
@@ -304,7 +306,7 @@ impl Checker {
 
     /// After all actions of one event.
     pub fn step(&mut self, machine: usize) {
-        if std::mem::take(&mut self.books[machine].has_unchoked) {
+        if std::mem::take(&mut self.books[machine].is_to_count) {
             self.count_unchoked(machine);
         }
     }
@@ -370,7 +372,7 @@ impl Checker {
         self.open_link(machine, link).say(machine, (now, shown), message);
         match message {
             Message::Request { length, .. } => self.books[machine].ask(machine, link, *length),
-            Message::Unchoke => self.books[machine].has_unchoked = true,
+            Message::Unchoke => self.books[machine].is_to_count = true,
             _ => {}
         }
         let book = &self.books[machine].links[&link];

@@ -38,6 +38,19 @@ fn who_still_lacks_something_serves_four_and_one_by_chance() {
 }
 
 #[test]
+fn a_seed_of_whom_a_piece_is_lost_serves_no_more_than_who_trades_from_then_on() {
+    let mut stage = Stage::seed();
+    let served = served_of(&mut stage, 1..=20);
+    let pieces = vec![stage.block(3).piece];
+    let out = stage.happens(Event::Spoiled { share: stage.share(), pieces });
+    let count = |of: &Message| {
+        let is_of = |action: &&Action| matches!(action, Action::Send { message, .. } if message == of);
+        out.iter().filter(is_of).count()
+    };
+    assert_eq!(served + count(&Message::Unchoke) - count(&Message::Choke), 5);
+}
+
+#[test]
 fn a_seed_suggests_to_each_unchoked_peer_what_it_has_given_out_least() {
     let mut stage = Stage::seed();
     let mut suggested = Vec::new();

@@ -57,6 +57,16 @@ fn the_four_best_givers_and_one_by_chance_are_served() {
 }
 
 #[test]
+fn where_fewer_may_be_served_than_are_the_choice_is_made_anew() {
+    let mut village = Village::of(&[10, 50, 40, 30, 20, 60, 5]);
+    let more = Terms { deserving_max: SEED_UNCHOKED_MAX, ..TERMS };
+    village.choker.review(village.now, &village.standings, more, &mut village.chance);
+    assert_eq!(village.deserving().len(), 7);
+    village.pass(Duration::ZERO);
+    assert_eq!(village.deserving(), [1, 2, 3, 5]);
+}
+
+#[test]
 fn the_fifth_fastest_peer_waits_for_the_next_round() {
     let mut village = Village::of(&[50, 40, 30, 20, 10]);
     (0..5).for_each(|_| drop(village.pass(ROUND)));
