@@ -141,6 +141,8 @@ fn a_person_gets_at_most_a_hundred_sentences() {
     let found = portability(many.iter().flat_map(|text| paths(&[text])).collect::<Vec<_>>().iter());
     assert_eq!(found.len(), 100);
     assert!(found[99].contains("more"));
+    let just = portability(many.iter().take(100).flat_map(|text| paths(&[text])).collect::<Vec<_>>().iter());
+    assert!(just.len() == 100 && !just[99].contains("more"), "{just:?}");
     let dots: Vec<String> = (0..500).map(|number| format!(".{number}")).collect();
     assert_eq!(hidden(dots.iter().flat_map(|text| paths(&[text])).collect::<Vec<_>>().iter()).len(), 100);
 }
@@ -161,7 +163,7 @@ fn hidden_and_harmful_names_are_found_once() {
 
 #[test]
 fn only_what_cannot_be_held_is_changed() {
-    let table: [(&[u8], &[u8]); 12] = [
+    let table: [(&[u8], &[u8]); 13] = [
         (b"plain.txt", b"plain.txt"),
         (b"100%", b"100%"),
         (b"100%25", b"100%25"),
@@ -174,6 +176,7 @@ fn only_what_cannot_be_held_is_changed() {
         (b"dot..", b"dot.%2E"),
         (b"CON ", b"%43ON%20"),
         (b"\xff\xc3\xa9", b"%FF\xc3\xa9"),
+        (b"\xff\xff.", b"%FF%FF%2E"),
     ];
     for (there, here) in table {
         assert_eq!(shown(&local(&name(there), System::Windows).unwrap()), shown(here));

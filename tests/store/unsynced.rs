@@ -177,6 +177,7 @@ impl Witness for Diary {
         let line = match change {
             Change::Write(path, at, bytes) => format!("write {} {at} {}", path.display(), bytes.len()),
             Change::Sync(path) => format!("sync {}", path.display()),
+            Change::SyncAll => "sync all".to_owned(),
             _ => return Ok(()),
         };
         self.0.lock().expect("nobody panics with it").push(line);
@@ -190,8 +191,11 @@ impl Diary {
     }
 
     fn syncs(&self, path: &str) -> bool {
-        let is_sync = |there: &String| there.starts_with("sync ") && there.ends_with(path);
-        self.0.lock().expect("nobody panics with it").iter().any(is_sync)
+        self.count(|there| there.starts_with("sync ") && there.ends_with(path)) > 0
+    }
+
+    fn count(&self, is_one: impl Fn(&str) -> bool) -> usize {
+        self.0.lock().expect("nobody panics with it").iter().filter(|there| is_one(there)).count()
     }
 }
 
@@ -240,6 +244,23 @@ fn what_is_right_of_a_copy_to_be_mended_is_synced_once_it_is_in_the_making_and_n
     assert!(store.is_commit_due());
     store.commit().expect("the disk is well");
     assert!(diary.syncs("/partial/0"), "{diary:?}");
+}
+
+/// On Linux: elsewhere each is synced by itself, however many they are.
+#[cfg(target_os = "linux")]
+#[test]
+fn up_to_eight_files_are_synced_by_themselves_and_more_in_one_go() {
+    for (files, singly, in_one_go) in [(8, 8, 0), (9, 0, 1)] {
+        let names: Vec<String> = (0..files).map(|number| number.to_string()).collect();
+        let files: Vec<_> = names.iter().map(|name| (name.as_str(), 2 * PIECE_BYTES as usize)).collect();
+        let world = world(&files);
+        let shared = share(&world.there);
+        let (store, diary) = opened(&world, &shared, Differing::Replaced);
+        store.wanted().iter().step_by(2).for_each(|piece| copy_piece(&shared.store, &store, piece));
+        store.commit().expect("the disk is well");
+        let syncs = |of: &str| diary.count(|line| line.starts_with("sync ") && line.contains(of));
+        assert_eq!((syncs("/partial/"), syncs("all")), (singly, in_one_go), "{diary:?}");
+    }
 }
 
 /// A mending saw what is right of a copy where it stands; then the process dies, and somebody replaces the copy, or removes it.

@@ -99,7 +99,8 @@ fn unescaped(name: &[u8]) -> Vec<u8> {
     percent_encoding::percent_decode(name).collect()
 }
 
-/// Why Windows does not hold this name, as the end of a sentence about it.
+/// Why Windows does not hold this name, as the end of a sentence about it. None is too long for it: who takes at most 255
+/// bytes never has more than its 255 UTF-16 units.
 pub(super) fn windows_refusal(name: &[u8]) -> Option<&'static str> {
     if name.iter().any(|byte| is_refused(*byte)) {
         return Some("has a character that Windows refuses (a control character or one of <>:\"|?*)");
@@ -107,11 +108,7 @@ pub(super) fn windows_refusal(name: &[u8]) -> Option<&'static str> {
     if matches!(name.last(), Some(b'.' | b' ')) {
         return Some("ends in a dot or a blank, which Windows drops");
     }
-    if is_reserved(name) {
-        return Some("is the name of a device on Windows");
-    }
-    let units = String::from_utf8_lossy(name).encode_utf16().count();
-    (units > NAME_BYTES_MAX).then_some("is longer than Windows holds")
+    is_reserved(name).then_some("is the name of a device on Windows")
 }
 
 fn is_refused(byte: u8) -> bool {

@@ -4,9 +4,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::record::*;
-use crate::content::{FileIndex, Geometry, PieceSet};
+use super::*;
+use crate::content::metainfo::FileEntry;
+use crate::content::{Geometry, Name, TreePath, merkle};
 use crate::ids::ShareId;
-use crate::net::content::stamp::{Mark, Stamp};
+use crate::net::content::beneath::Beneath;
+use crate::net::content::stamp::Stamp;
 
 const PIECES: u32 = 40;
 const SHARE: ShareId = ShareId([7; 32]);
@@ -70,7 +73,7 @@ fn written(entries: &[Entry], closes: bool) -> (String, Vec<PieceSet>) {
     (text, after)
 }
 
-fn read(text: &[u8]) -> Told {
+fn told_by(text: &[u8]) -> Told {
     Told::read(text, SHARE, &geometry())
 }
 
@@ -78,7 +81,7 @@ proptest! {
     #[test]
     fn what_was_noted_is_told(entries in vec(entry(), 0..12), closes: bool) {
         let (text, after) = written(&entries, closes);
-        let told = read(text.as_bytes());
+        let told = told_by(text.as_bytes());
         prop_assert_eq!(told.kept.clone(), after.last().cloned().unwrap_or(set(&[])));
         prop_assert_eq!(told.is_clean, closes);
         prop_assert_eq!(told.marks.len(), if closes { 2 } else { 0 });
@@ -92,7 +95,7 @@ proptest! {
     fn one_that_is_cut_tells_what_its_whole_lines_say(entries in vec(entry(), 0..12), at: prop::sample::Index) {
         let (text, after) = written(&entries, true);
         let cut = &text.as_bytes()[..at.index(text.len())];
-        let told = read(cut);
+        let told = told_by(cut);
         prop_assert!(!told.is_clean && told.marks.is_empty());
         let lines = cut.iter().filter(|byte| **byte == b'\n').count();
         let of_pieces = lines.saturating_sub(2).min(after.len());
@@ -108,32 +111,32 @@ proptest! {
         let mut bytes = text.into_bytes();
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
-        let told = read(&bytes);
+        let told = told_by(&bytes);
         prop_assert!(!told.is_clean && told.marks.is_empty());
         prop_assert!(told.kept == set(&[]) || after.contains(&told.kept));
     }
 
     #[test]
     fn garbage_is_no_journal(bytes in vec(any::<u8>(), 0..300)) {
-        prop_assert_eq!(read(&bytes), Told::nothing(&geometry()));
+        prop_assert_eq!(told_by(&bytes), Told::nothing(&geometry()));
     }
 
     #[test]
     fn what_follows_the_end_takes_its_word_away(entries in vec(entry(), 0..4), more in vec(any::<u8>(), 1..60)) {
         let (mut text, _) = written(&entries, true);
         text.push_str(&String::from_utf8_lossy(&more));
-        prop_assert!(!read(text.as_bytes()).is_clean);
+        prop_assert!(!told_by(text.as_bytes()).is_clean);
     }
 }
 
 #[test]
 fn one_of_another_share_or_version_says_nothing() {
     let (text, _) = written(&[Entry::Kept(vec![1, 2])], true);
-    assert!(read(text.as_bytes()).is_clean);
+    assert!(told_by(text.as_bytes()).is_clean);
     let told = Told::read(text.as_bytes(), ShareId([8; 32]), &geometry());
     assert_eq!(told, Told::nothing(&geometry()));
     let newer = text.replacen("journal 1", "journal 2", 1);
-    assert_eq!(read(newer.as_bytes()), Told::nothing(&geometry()));
+    assert_eq!(told_by(newer.as_bytes()), Told::nothing(&geometry()));
 }
 
 #[test]
@@ -152,7 +155,7 @@ fn pieces_past_the_end_runs_backwards_and_unknown_words_end_it() {
         text += &draft.kept(&set(&[9]));
         text += &draft.line(body);
         text += &draft.closed();
-        let told = read(text.as_bytes());
+        let told = told_by(text.as_bytes());
         assert!(!told.is_clean && told.kept == set(&[9]), "{body}");
     }
 }
@@ -166,4 +169,59 @@ fn runs_beyond_a_thousand_go_on_in_another_line() {
     text += &draft.kept(&odd);
     assert_eq!(text.lines().count(), 2 + 3);
     assert_eq!(Told::read(text.as_bytes(), SHARE, &geometry).kept, odd);
+}
+
+/// A file of so many pieces that are all alike, and the room of its download.
+fn scene(pieces: u32) -> (tempfile::TempDir, Room, Metainfo) {
+    let name = Name::new(b"share").unwrap();
+    let file = FileEntry {
+        path: TreePath(vec![name.clone()]),
+        length: u64::from(pieces) * 16 * 1024,
+        executable: false,
+    };
+    let hashes = vec![merkle::leaf(&[0; 16 * 1024]); pieces as usize];
+    let metainfo = Metainfo::describe(&name, 16 * 1024, true, vec![file], hashes, Vec::new()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let room = Room::enter(&Beneath::open(folder.path()).unwrap(), metainfo.share()).unwrap();
+    (folder, room, metainfo)
+}
+
+#[test]
+fn a_journal_takes_as_much_as_will_be_read_and_no_more() {
+    let (_folder, room, metainfo) = scene(PIECES);
+    let length = || room.dir().metadata(JOURNAL).unwrap().len();
+    let mut journal = Journal::begin(&room, &metainfo, &set(&[1])).unwrap();
+    let begun = length();
+    journal.add(&room, &set(&[]), &set(&[2])).unwrap();
+    assert_eq!(journal.bytes, length());
+    journal.bytes = JOURNAL_BYTES_MAX - (length() - begun); // as if there were so many before
+    journal.add(&room, &set(&[]), &set(&[3])).unwrap();
+    let full = journal.add(&room, &set(&[]), &set(&[4]));
+    assert_eq!(full.unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    assert_eq!(read(&room, &metainfo).kept, set(&[1, 2, 3]));
+}
+
+#[test]
+fn a_long_journal_is_read_to_its_end() {
+    let pieces = 5_000;
+    let (_folder, room, metainfo) = scene(pieces);
+    let (none, mut odd) = (PieceSet::empty(pieces), PieceSet::empty(pieces));
+    metainfo.geometry().pieces().filter(|piece| piece.get() % 2 == 1).for_each(|piece| _ = odd.insert(piece));
+    let mut journal = Journal::begin(&room, &metainfo, &none).unwrap();
+    while journal.bytes < 1 << 21 {
+        journal.add(&room, &odd, &none).unwrap();
+        journal.add(&room, &none, &odd).unwrap();
+    }
+    assert_eq!(read(&room, &metainfo).kept, odd);
+}
+
+#[test]
+fn the_looks_of_so_many_files_are_noted_and_of_more_none() {
+    let (_folder, room, metainfo) = scene(PIECES);
+    let look = (files()[0], Whereabouts::Making, mark(3));
+    for (count, is_clean) in [(MARKS_MAX, true), (MARKS_MAX + 1, false)] {
+        let journal = Journal::begin(&room, &metainfo, &set(&[])).unwrap();
+        journal.close(&room, &vec![look; count]).unwrap();
+        assert_eq!(read(&room, &metainfo).is_clean, is_clean, "{count}");
+    }
 }
