@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
 use minibit::wire::{
-    LINE_BYTES_MAX, Message, PAYLOAD_BYTES_MAX, Protocol, WireError, decode, first_byte, split,
+    ErrorCode, LINE_BYTES_MAX, Message, PAYLOAD_BYTES_MAX, Protocol, WireError, decode, first_byte, split,
 };
 
 const REGISTER: &str = r#"{"tipo":"REGISTRO","versao":1,"id":"abababababababababababababababababababab","compartilhamento":"0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c","porta":1,"agente":"x","papel":"par","objetivo":"reciproco"}"#;
@@ -118,6 +118,8 @@ fn an_ill_typed_key_is_an_error_in_every_message() {
 fn a_list_where_an_object_belongs_is_an_error() {
     assert_malformed(r#"["PEDIDO",1,0,16384]"#);
     assert_malformed(r#"["BATIMENTO"]"#);
+    let Err(WireError::Malformed(text)) = read(r#"["BATIMENTO"]"#) else { panic!("it is malformed") };
+    assert!(text.contains("expected an object"), "{text}");
     let id = "ab".repeat(20);
     assert_malformed(format!(r#"{{"tipo":"NOVO_PEER","peer":["{id}","192.0.2.1",1]}}"#));
     assert_malformed(format!(r#"{{"tipo":"LISTA_PEERS","peers":[["{id}","192.0.2.1",1]]}}"#));
@@ -263,6 +265,8 @@ fn an_address_is_an_address() {
 fn another_version_is_named_whatever_else_its_register_says() {
     assert_eq!(read(REGISTER.replace("\"versao\":1", "\"versao\":2")), Err(WireError::Version(2)));
     assert_eq!(read(r#"{"tipo":"REGISTRO","versao":0,"porta":"x"}"#), Err(WireError::Version(0)));
+    assert_eq!(WireError::Version(2).code(), ErrorCode::Version);
+    assert_eq!(WireError::LineTooLong.code(), ErrorCode::Protocol);
     assert_malformed(REGISTER.replace("\"versao\":1", "\"versao\":\"1\""));
 }
 
