@@ -90,6 +90,14 @@ fn as_long_as_nothing_comes_nothing_is_moved_and_nothing_left_behind() {
 }
 
 #[test]
+fn what_a_probe_left_when_its_process_died_keeps_no_room() {
+    let (world, shared) = spoilt(|tree| spoil(&tree.join("a"), 5));
+    put(&room(&world.here, &shared).join("partial/probe"), b"");
+    drop(open(&mending(&world.here), &shared));
+    assert!(!world.here.join(".minibit").exists());
+}
+
+#[test]
 fn a_file_that_was_touched_since_it_was_looked_at_is_not_moved() {
     let (world, shared) = spoilt(|tree| spoil(&tree.join("a"), 5));
     let (store, _) = open(&mending(&world.here), &shared);

@@ -41,6 +41,21 @@ fn what_was_written_is_verified_and_held() {
     assert_eq!(finish(&world, &shared).runs(), [[0, 2]]);
 }
 
+/// Whoever opens a named pipe waits for who writes into it, and a long file fills the memory.
+#[test]
+fn whatever_stands_where_the_description_was_is_replaced() {
+    let (world, shared) = stopped();
+    let noted = room(&world.here, &shared).join("metainfo");
+    fs::remove_file(&noted).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&noted).status();
+    assert!(made.expect("mkfifo is there").success());
+    drop(open(&plan(&world.here), &shared));
+    assert_eq!(fs::read(&noted).unwrap(), shared.metainfo.served_bytes());
+    OpenOptions::new().write(true).open(&noted).unwrap().set_len(1 << 40).unwrap();
+    drop(open(&plan(&world.here), &shared));
+    assert_eq!(fs::read(&noted).unwrap(), shared.metainfo.served_bytes());
+}
+
 #[test]
 fn what_was_never_written_is_not_read() {
     let world = world(&[("a", 64 * PIECE_BYTES as usize)]);

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cap_std::fs::{Dir, MetadataExt, OpenOptions};
+use cap_std::fs::{Dir, DirEntry, MetadataExt, OpenOptions};
 
 use super::StoreError;
 use super::bans::BANS;
@@ -52,10 +52,16 @@ pub(super) struct Room {
 /// peer to tell it.
 pub fn known_metainfo(dir: &Path, share: ShareId) -> Option<Metainfo> {
     let room = Beneath::open(dir).ok()?.find_folder(&below(share)).ok()??;
-    let file = room.open_with(METAINFO, plain(OpenOptions::new().read(true))).ok()?;
-    let mut bytes = Vec::new();
-    file.take(METAINFO_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
+    let bytes = noted_metainfo(&room).ok()?;
     Metainfo::parse(&bytes).ok().filter(|metainfo| metainfo.share() == share)
+}
+
+/// The description in a room, whatever it is by now: one that is too long is not read to its end.
+fn noted_metainfo(room: &Dir) -> io::Result<Vec<u8>> {
+    let file = room.open_with(METAINFO, plain(OpenOptions::new().read(true)))?;
+    let mut bytes = Vec::new();
+    file.take(METAINFO_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn below(share: ShareId) -> PathBuf {
@@ -100,7 +106,7 @@ impl Room {
 
     /// Keeps the description for later runs.
     pub(super) fn note(&self, metainfo: &Metainfo) -> Result<(), StoreError> {
-        let known = self.dir.read(METAINFO).is_ok_and(|bytes| bytes == metainfo.served_bytes());
+        let known = noted_metainfo(&self.dir).is_ok_and(|bytes| bytes == metainfo.served_bytes());
         if known {
             return Ok(());
         }
@@ -198,9 +204,10 @@ impl Room {
         &self.partial
     }
 
-    /// Whether no file at all is in the making.
+    /// Whether no file at all is in the making: what a probe left is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.partial.entries().is_ok_and(|mut entries| entries.next().is_none())
+        let is_probe = |entry: io::Result<DirEntry>| entry.is_ok_and(|entry| entry.file_name() == PROBE);
+        self.partial.entries().is_ok_and(|mut entries| entries.all(is_probe))
     }
 
     /// What there is of `file`: how it looks, and the bytes it takes on the disk.
