@@ -82,12 +82,17 @@ pub fn blocks(store: &Store, piece: PieceIndex) -> Vec<Block> {
 
 /// Copies one piece, and keeps it.
 pub fn copy_piece(from: &Store, to: &Store, piece: PieceIndex) {
+    write_piece(from, to, piece);
+    to.keep(piece).expect("kept");
+}
+
+/// Copies one piece.
+pub fn write_piece(from: &Store, to: &Store, piece: PieceIndex) {
     for block in blocks(from, piece) {
         let mut bytes = vec![0; block.length as usize];
         from.read(block, &mut bytes).expect("readable");
         to.write(block, &bytes).expect("writable");
     }
-    to.keep(piece).expect("kept");
 }
 
 /// Copies everything that is wanted and not held.

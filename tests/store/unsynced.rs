@@ -2,9 +2,9 @@
 //! left unsynced is written, or synced, before it counts.
 
 use std::fs::{self, File};
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex};
+use std::{fmt, io};
 
 use minibit::content::{Block, PieceIndex};
 use minibit::net::content::{Change, Differing, Plan, Scanned, Store, UNWATCHED, Witness};
@@ -12,12 +12,20 @@ use minibit::net::content::{Change, Differing, Plan, Scanned, Store, UNWATCHED, 
 use crate::support::*;
 
 /// A disk that refuses to sync when told to, and that can be told so while it writes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Disk(Mutex<Fault>);
 
-#[derive(Debug, Default)]
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Disk")
+    }
+}
+
+#[derive(Default)]
 struct Fault {
     refuses: bool,
+    /// What happens while something is synced next.
+    meanwhile: Option<Box<dyn FnOnce() + Send>>,
     /// Whose next write is overtaken by a commit that fails.
     overtaken: Option<Arc<Store>>,
 }
@@ -27,11 +35,11 @@ impl Witness for Disk {
         let mut fault = self.0.lock().expect("nobody panics with it");
         match change {
             Change::Sync(path) if path.components().any(|part| part.as_os_str() == "partial") => {
-                if std::mem::take(&mut fault.refuses) {
-                    Err(io::ErrorKind::Other.into())
-                } else {
-                    Ok(())
-                }
+                let meanwhile = fault.meanwhile.take();
+                let refuses = std::mem::take(&mut fault.refuses);
+                drop(fault);
+                meanwhile.into_iter().for_each(|happens| happens());
+                if refuses { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
             }
             Change::Write(..) => {
                 let Some(store) = fault.overtaken.take() else { return Ok(()) };
@@ -48,7 +56,7 @@ impl Witness for Disk {
 /// One file of two pieces of two blocks each, of which the second is written and counted: it is what a commit syncs.
 struct Scene {
     world: World,
-    shared: Scanned,
+    shared: Arc<Scanned>,
     store: Arc<Store>,
     disk: Arc<Disk>,
     piece: PieceIndex,
@@ -63,7 +71,8 @@ impl Scene {
         let (store, _) = Store::open_watched(&plan, metainfo, UNWATCHED, Some(disk.clone())).expect("opened");
         let pieces: Vec<PieceIndex> = store.wanted().iter().collect();
         copy_piece(&shared.store, &store, pieces[1]);
-        Scene { world, shared, store: Arc::new(store), disk, piece: pieces[0] }
+        let (shared, store) = (Arc::new(shared), Arc::new(store));
+        Scene { world, shared, store, disk, piece: pieces[0] }
     }
 
     fn block(&self, number: usize) -> Block {
@@ -166,6 +175,29 @@ fn a_block_that_a_failed_sync_overtakes_while_it_is_written_counts_as_written_be
     let told = scene.told();
     assert!(told.contains(&scene.piece));
     scene.fetch(&told, "overtaken");
+}
+
+/// A piece that is lost and comes again while a commit syncs: what the commit says of it must wait for the next one.
+#[test]
+fn a_piece_that_came_again_while_what_it_was_before_was_synced_is_not_noted_yet() {
+    let scene = Scene::new();
+    let (again, before) = (Arc::downgrade(&scene.store), scene.shared.clone());
+    let piece = scene.store.wanted().iter().nth(1).expect("the one that was counted");
+    let file = partial(&scene.world.here, &scene.shared, 0);
+    scene.disk.0.lock().expect("nobody panics with it").meanwhile = Some(Box::new(move || {
+        let store = again.upgrade().expect("it commits");
+        File::options().write(true).open(&file).and_then(|file| file.set_len(9)).expect("writable");
+        assert!(store.read(blocks(&store, piece)[0], &mut vec![0; 16 * 1024]).is_err());
+        assert!(store.write(blocks(&store, piece)[0], &[0; 16 * 1024]).is_err(), "it was cut short");
+        write_piece(&before.store, &store, piece);
+        assert!(store.count(piece).is_empty());
+    }));
+    let journal = room(&scene.world.here, &scene.shared).join("journal");
+    let says_kept = || fs::read_to_string(&journal).expect("it is there").contains(" kept ");
+    scene.store.commit().expect("the disk is well");
+    assert!(!says_kept());
+    scene.store.commit().expect("the disk is well");
+    assert!(says_kept());
 }
 
 /// What is written and synced, told by their paths.

@@ -34,10 +34,9 @@ impl Store {
         }
         let Some(mut news) = self.ledger().take_news() else { return Ok(()) };
         let unsynced = self.sync(&news.kept);
-        {
-            let ledger = self.ledger();
-            news.kept.retain(|piece| ledger.kept().contains(*piece));
-        }
+        // What was lost meanwhile is not noted, nor what came again since: that is synced with the next commit.
+        let noted = self.ledger().noted();
+        news.kept.retain(|piece| noted.contains(*piece));
         let noted = self.note(&mut journal, &news);
         if noted.is_err() {
             *journal = None; // its end may be torn: the next commit begins another
