@@ -60,9 +60,14 @@ pub(crate) async fn connect(share: ShareId, endpoint: Endpoint, seat: Option<Own
 }
 
 /// Moves whole files into their place.
-pub(crate) async fn settle(store: Arc<Store>, share: ShareId, files: Vec<FileIndex>) -> Done {
+pub(crate) async fn settle(
+    store: Arc<Store>,
+    share: ShareId,
+    files: Vec<FileIndex>,
+    stopping: CancellationToken,
+) -> Done {
     let work = move || {
-        store.move_into_place(&files)?;
+        store.move_into_place(&files, &|_, _| until(&stopping))?;
         Ok(store.is_finished())
     };
     Done::Settled { share, outcome: offload(work).await }
@@ -74,10 +79,10 @@ pub(crate) async fn commit(store: Arc<Store>, share: ShareId) -> Done {
 }
 
 /// Sees whether the disk takes something again: a little file, and then those that could not be moved into their place.
-pub(crate) async fn probe(store: Arc<Store>, share: ShareId) -> Done {
+pub(crate) async fn probe(store: Arc<Store>, share: ShareId, stopping: CancellationToken) -> Done {
     let work = move || {
         store.probe()?;
-        store.move_into_place(&store.left_behind())?;
+        store.move_into_place(&store.left_behind(), &|_, _| until(&stopping))?;
         Ok(store.is_finished())
     };
     Done::Probed { share, outcome: offload(work).await }
@@ -126,7 +131,7 @@ fn open(
             }
             is_news
         });
-        if stopping.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        until(stopping)
     };
     let (store, held) = Store::open(plan, metainfo, &progress)?;
     store.flush()?;
@@ -134,6 +139,10 @@ fn open(
     let banned = store.banned();
     let doubtful = store.doubtful(&progress)?;
     Ok(Prepared { store: Arc::new(store), held, is_finished, banned, doubtful })
+}
+
+fn until(stopping: &CancellationToken) -> ControlFlow<()> {
+    if stopping.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 fn shown(path: &Path) -> String {

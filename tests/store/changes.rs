@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 
 use minibit::content::PieceIndex;
-use minibit::net::content::{ReadFault, Store, StoreError};
+use minibit::net::content::{ReadFault, Store, StoreError, UNWATCHED};
 
 use crate::support::*;
 
@@ -230,7 +230,7 @@ fn a_file_in_the_making_that_is_cut_short_or_taken_away_is_fetched_again_and_nev
             }
             missing.extend(store.take_lost());
         }
-        store.move_into_place(&store.left_behind()).expect("what waited behind it");
+        store.move_into_place(&store.left_behind(), UNWATCHED).expect("what waited behind it");
         assert!(store.is_finished() && refused <= 1, "{name} after {after}");
         drop(store);
         assert_eq!(listing(&world.here.join("tree")), listing(&world.there), "{name} after {after}");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use minibit::content::PieceSet;
-use minibit::net::content::{Loss, Plan, ReadFault, Scanned, Store};
+use minibit::net::content::{Loss, Plan, ReadFault, Scanned, Store, StoreError};
 
 use crate::retouch::retouch_journal;
 use crate::support::*;
@@ -110,6 +110,59 @@ fn bytes_that_rotted_below_a_file_that_looks_unchanged_are_never_given_and_fetch
     }
     read(2).unwrap();
     held.remove(pieces[1]);
+    finish(&world, &shared, store, &held);
+}
+
+#[test]
+fn bytes_that_rotted_are_found_before_their_file_takes_its_place_though_nobody_asked_for_them() {
+    let (world, shared) = closed();
+    spoil(&partial(&world.here, &shared, 0), u64::from(PIECE_BYTES) + 9);
+    retouch_journal(&shared, &world.here);
+    let (store, held, _) = go_on(&world, &shared);
+    let missing: Vec<_> = store.wanted().minus(&held).collect();
+    write_piece(&shared.store, &store, missing[0]);
+    write_piece(&shared.store, &store, missing[1]);
+    assert!(store.count(missing[0]).is_empty(), "a small file waits for the others");
+    let moved = store.keep(missing[1]).unwrap_err();
+    assert!(matches!(&moved, StoreError::Spoiled(ReadFault::Rotten { .. })), "{moved}");
+    assert!(world.here.join("tree/c").exists(), "it is nothing to the others");
+    assert!(!world.here.join("tree/a").exists() && !store.is_finished());
+    let rotten = store.wanted().iter().nth(1).unwrap();
+    assert_eq!(store.take_lost(), [rotten]);
+    copy_piece(&shared.store, &store, rotten);
+    assert!(store.is_finished());
+    drop(store);
+    assert_eq!(listing(&world.here.join("tree")), listing(&world.there));
+}
+
+#[test]
+fn of_a_file_that_is_whole_and_not_in_its_place_yet_every_byte_is_read() {
+    let (world, shared) = closed();
+    let (store, _, _) = go_on(&world, &shared);
+    let fourth = store.wanted().iter().nth(3).unwrap();
+    copy_piece(&shared.store, &store, fourth);
+    store.close().expect("an orderly end");
+    drop(store);
+    spoil(&partial(&world.here, &shared, 0), u64::from(PIECE_BYTES) + 9);
+    retouch_journal(&shared, &world.here);
+    let (store, held, _) = go_on(&world, &shared);
+    assert_eq!(held.runs(), [[0, 0], [2, 37]]);
+    finish(&world, &shared, store, &held);
+}
+
+#[test]
+fn a_look_before_the_move_that_is_stopped_leaves_all_as_it_is() {
+    let (world, shared) = closed();
+    let (store, held, _) = go_on(&world, &shared);
+    store.wanted().minus(&held).for_each(|piece| write_piece(&shared.store, &store, piece));
+    let whole: Vec<_> = store.wanted().minus(&held).flat_map(|piece| store.count(piece)).collect();
+    let stopped = store.move_into_place(&whole, &|_, _| ControlFlow::Break(()));
+    assert!(matches!(stopped, Err(StoreError::Stopped(_))), "{stopped:?}");
+    assert!(store.take_lost().is_empty() && !world.here.join("tree/a").exists());
+    store.close().expect("an orderly end");
+    drop(store);
+    let (store, held, _) = go_on(&world, &shared);
+    assert_eq!(held.runs(), [[0, 38]]);
     finish(&world, &shared, store, &held);
 }
 

@@ -22,7 +22,7 @@ impl Driver {
             }
             if shelf.begins_probe(now) {
                 self.disk_jobs += 1;
-                self.work.spawn(jobs::probe(shelf.store.clone(), *share));
+                self.work.spawn(jobs::probe(shelf.store.clone(), *share, self.stopping.clone()));
             }
         }
     }
@@ -41,17 +41,35 @@ impl Driver {
             let _ = self.desk.news.try_send(News::Trouble { share: Some(share), text });
             self.echoes.push_back(Event::Halted { share });
         }
-        let pieces = store.take_lost();
+        self.fetch_lost_again(share);
+        None
+    }
+
+    /// The outcome, once it is told what of an earlier run turned out to be wrong.
+    pub(super) fn unless_spoiled(
+        &mut self,
+        share: ShareId,
+        outcome: Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        let Err(StoreError::Spoiled(fault)) = outcome else { return outcome };
+        let _ = self.desk.news.try_send(News::Trouble { share: Some(share), text: fault.to_string() });
+        self.fetch_lost_again(share);
+        Ok(false)
+    }
+
+    fn fetch_lost_again(&mut self, share: ShareId) {
+        let shelf = self.shelf(share);
+        let pieces = shelf.store.take_lost();
         if !pieces.is_empty() {
-            self.shelf(share).forget(&pieces);
+            shelf.forget(&pieces);
             self.echoes.push_back(Event::Spoiled { share, pieces });
         }
         self.settle();
-        None
     }
 
     /// A disk that refused was tried again, with what could not be moved before.
     pub(super) fn probed(&mut self, share: ShareId, outcome: Result<bool, StoreError>) {
+        let outcome = self.unless_spoiled(share, outcome);
         let Some(is_finished) = self.unless_refused(share, outcome) else {
             let shelf = self.shelf(share);
             shelf.is_keeping = false;

@@ -108,11 +108,12 @@ impl Driver {
         let store = self.shelf(share).store.clone();
         self.shelf(share).is_keeping = true;
         self.disk_jobs += 1;
-        self.work.spawn(jobs::settle(store, share, whole));
+        self.work.spawn(jobs::settle(store, share, whole, self.stopping.clone()));
     }
 
     pub(super) fn settled(&mut self, share: ShareId, outcome: Result<bool, StoreError>) {
         // What could not be moved is moved once the disk takes something again.
+        let outcome = self.unless_spoiled(share, outcome);
         let outcome = self.unless_refused(share, outcome);
         self.shelf(share).is_keeping = false;
         if let Some(is_finished) = outcome {

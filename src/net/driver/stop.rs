@@ -85,9 +85,15 @@ impl Driver {
     async fn put_away(&mut self) {
         let shelves: Vec<Shelf> = self.shelves.drain().map(|(_, shelf)| shelf).collect();
         let downloads = |shelf: &Shelf| shelf.is_download;
-        let put_away = |shelf: Shelf| match shelf.store.flush().and_then(|()| shelf.store.close()) {
-            Err(error) if error.is_passing() && shelf.trouble.is_some() => Ok(()),
-            outcome => outcome,
+        let put_away = |shelf: Shelf| {
+            let moved = match shelf.store.flush() {
+                Err(StoreError::Spoiled(_)) => Ok(()), // the next run fetches it
+                outcome => outcome,
+            };
+            match moved.and_then(|()| shelf.store.close()) {
+                Err(error) if error.is_passing() && shelf.trouble.is_some() => Ok(()),
+                outcome => outcome,
+            }
         };
         let work = move || shelves.into_iter().filter(downloads).try_for_each(put_away);
         match spawn_blocking(work).await.map_err(JoinError::try_into_panic) {

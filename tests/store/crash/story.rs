@@ -134,7 +134,7 @@ impl Player<'_> {
             if self.recorder.is_dead() {
                 return false;
             }
-            let again = store.flush().and_then(|()| store.move_into_place(&store.left_behind()));
+            let again = store.flush().and_then(|()| store.move_into_place(&store.left_behind(), UNWATCHED));
             self.bear(store, again, None, &mut kept, &mut missing);
             while let Some(piece) = missing.pop_if(|_| !self.recorder.is_dead()) {
                 let outcome = self.copy(store, piece);

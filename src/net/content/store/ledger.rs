@@ -46,7 +46,7 @@ pub(super) struct Ledger {
     standing: PieceSet,
     /// Bytes written since the last commit began.
     written_bytes: u64,
-    /// Held on the word of an earlier run: to be checked before anybody is given them.
+    /// Held on the word of an earlier run: to be checked before anybody is given them, and before their file takes its place.
     unchecked: PieceSet,
     /// Held no more, and nobody was told.
     lost: Vec<PieceIndex>,
@@ -225,6 +225,11 @@ impl Ledger {
         self.unchecked.remove(piece);
     }
 
+    /// These ceased to be held, and nobody was told yet.
+    pub(super) fn leave_untold(&mut self, pieces: Vec<PieceIndex>) {
+        self.lost.extend(pieces);
+    }
+
     /// `file` in the making has its full length.
     pub(super) fn begin(&mut self, file: FileIndex) {
         self.begun.insert(file);
@@ -265,7 +270,7 @@ impl Ledger {
     /// These are fetched again from their first byte on, whoever is at them.
     fn begin_again(&mut self, pieces: Vec<PieceIndex>) {
         self.renewal.lose(&pieces);
-        self.lost.extend(pieces);
+        self.leave_untold(pieces);
     }
 
     /// These are fetched again, and whoever noticed that they are gone tells it.

@@ -30,10 +30,10 @@ pub use change::{Change, Witness};
 pub use read::{Loss, ReadFault};
 pub use room::known_metainfo;
 
-use super::Stopped;
 use super::beneath::{Beneath, below_target, local};
 use super::handles::{Handle, Handles};
 use super::stamp::Stamp;
+use super::{Stopped, UNWATCHED};
 use crate::content::{Block, FileIndex, Metainfo, PieceIndex, PieceSet};
 use crate::seam::Ban;
 use journal::Journal;
@@ -112,6 +112,10 @@ pub enum StoreError {
         /// Why.
         error: io::Error,
     },
+    /// What an earlier run left is not what it was, and was found so before its file took its place: it is not held any more
+    /// (see [`Store::take_lost`]), and all else was done.
+    #[error(transparent)]
+    Spoiled(#[from] ReadFault),
     /// Nobody waits for the download any more; what is there stays as it is.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -274,13 +278,13 @@ impl Store {
     /// Counts a piece and moves what is then to be moved.
     pub fn keep(&self, piece: PieceIndex) -> Result<(), StoreError> {
         let files = self.count(piece);
-        self.move_into_place(&files)
+        self.move_into_place(&files, UNWATCHED)
     }
 
     /// Syncs and moves what is complete and still waits for its group.
     pub fn flush(&self) -> Result<(), StoreError> {
         let group = self.ledger().take_waiting();
-        self.move_into_place(&group)
+        self.move_into_place(&group, UNWATCHED)
     }
 
     /// Who was caught lying in earlier lives of this download.

@@ -12,8 +12,8 @@ use super::room::{ROOM, Room};
 use super::survey::Survey;
 use super::{Differing, Download, Handles, Plan, Store, StoreError, select, space};
 use crate::content::{FileIndex, Metainfo, PieceSet};
-use crate::net::content::Progress;
 use crate::net::content::beneath::{Beneath, below_target, local, shown};
+use crate::net::content::{Progress, UNWATCHED};
 
 impl Store {
     /// Prepares a download: lock, folders, a check of what is there already (on every core), a check of the free space.
@@ -75,7 +75,7 @@ impl Store {
         let store = Store::downloading(plan, metainfo, base, room, ledger, mends);
         store.begin_journal(&told)?;
         store.complete_what_is_whole()?;
-        store.move_into_place(&[])?;
+        store.move_into_place(&[], UNWATCHED)?;
         let held = store.ledger().kept().clone();
         Ok((store, held))
     }

@@ -10,24 +10,57 @@ use cap_std::fs::Dir;
 
 use super::commit::lock;
 use super::ledger::{GROUP_FILES_MAX, Place};
-use super::{Change, Store, StoreError, room};
+use super::{Change, ReadFault, Store, StoreError, room};
 use crate::content::FileIndex;
 use crate::net::content::beneath::{Standing, local, stands};
+use crate::net::content::{Progress, UNWATCHED, go_on};
 
 impl Store {
-    /// Syncs and moves these whole files; when nothing wanted is left, finishes the download.
-    pub fn move_into_place(&self, files: &[FileIndex]) -> Result<(), StoreError> {
+    /// Syncs and moves these whole files; when nothing wanted is left, finishes the download. What is held of them on the word
+    /// of an earlier run is looked at first, as long as `progress` says so: a file of which some is wrong stays, and the others
+    /// are moved all the same.
+    pub fn move_into_place(&self, files: &[FileIndex], progress: Progress<'_>) -> Result<(), StoreError> {
         // Of a group that failed half way some are moved already.
         let files: Vec<FileIndex> = {
             let ledger = self.ledger();
             files.iter().copied().filter(|file| ledger.place(*file) == Place::Complete).collect()
         };
-        files.chunks(GROUP_FILES_MAX).try_for_each(|group| self.move_group(group))?;
+        let (mut right, mut spoiled) = (Vec::new(), None);
+        for file in files {
+            match self.check_trusted(file, progress)? {
+                None => right.push(file),
+                Some(fault) => _ = spoiled.get_or_insert(fault),
+            }
+        }
+        right.chunks(GROUP_FILES_MAX).try_for_each(|group| self.move_group(group))?;
         let is_last = {
             let ledger = self.ledger();
             ledger.is_all_moved() && !ledger.is_finished()
         };
-        if is_last { self.finish() } else { Ok(()) }
+        if is_last {
+            self.finish()?;
+        }
+        spoiled.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
+    /// What is wrong of those pieces of `file` that no byte was read of in this life, if anything: it is no longer held.
+    fn check_trusted(
+        &self,
+        file: FileIndex,
+        progress: Progress<'_>,
+    ) -> Result<Option<ReadFault>, StoreError> {
+        let mut spoiled = None;
+        for piece in self.metainfo.geometry().pieces_of(file) {
+            if !self.ledger().is_unchecked(piece) {
+                continue;
+            }
+            go_on(progress)?;
+            if let Err(loss) = self.check_piece(piece) {
+                self.ledger().leave_untold(loss.pieces);
+                spoiled.get_or_insert(loss.fault);
+            }
+        }
+        Ok(spoiled)
     }
 
     fn move_group(&self, group: &[FileIndex]) -> Result<(), StoreError> {
@@ -170,7 +203,7 @@ impl Store {
             };
             if whole && place == Place::Making && (selected || self.may_move(file)?) {
                 let group = self.ledger().complete(file, self.metainfo.file(file).length);
-                self.move_into_place(&group)?;
+                self.move_into_place(&group, UNWATCHED)?;
             }
         }
         Ok(())

@@ -79,7 +79,8 @@ impl Store {
         self.read_block(block, bytes)
     }
 
-    fn check_piece(&self, piece: PieceIndex) -> Result<(), Loss> {
+    /// Looks at a piece that is held on the word of an earlier run.
+    pub(super) fn check_piece(&self, piece: PieceIndex) -> Result<(), Loss> {
         let geometry = self.metainfo.geometry();
         let mut leaves = Vec::with_capacity(geometry.leaf_count(piece));
         let mut buffer = vec![0; CHECKED_BYTES as usize];

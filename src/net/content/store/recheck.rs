@@ -41,8 +41,7 @@ impl Recheck<'_> {
         let finals: Vec<FileIndex> = geometry.files().filter(is_open).collect();
         let stand: Vec<PieceIndex> = finals.iter().flat_map(|file| geometry.pieces_of(*file)).collect();
         let made = self.survey.partials().map(|(file, _)| file);
-        let made =
-            made.filter(|file| !is_final(ledger, *file) && !self.is_as_told(*file, Whereabouts::Making));
+        let made = made.filter(|file| !is_final(ledger, *file) && !self.is_trusted(*file));
         let begun: Vec<PieceIndex> = made.flat_map(|file| self.begun(file)).collect();
         let (stand_bytes, begun_bytes) = (self.bytes(&stand), self.bytes(&begun));
         let total_bytes = stand_bytes + begun_bytes;
@@ -66,11 +65,17 @@ impl Recheck<'_> {
             if let Some(stamp) = standing.filter(|_| is_whole()) {
                 ledger.stand(geometry, file, stamp);
                 ledger.trust(kept());
-            } else if self.is_as_told(file, Whereabouts::Making) {
+            } else if self.is_trusted(file) {
                 kept().for_each(|piece| _ = ledger.keep(geometry, piece));
                 ledger.trust(kept());
             }
         }
+    }
+
+    /// Whether what is in the making of `file` is not looked at now. One that is whole is about to take its place.
+    fn is_trusted(&self, file: FileIndex) -> bool {
+        let is_kept = |piece| self.told.kept.contains(piece);
+        self.is_as_told(file, Whereabouts::Making) && !self.metainfo.geometry().pieces_of(file).all(is_kept)
     }
 
     fn is_as_told(&self, file: FileIndex, whereabouts: Whereabouts) -> bool {
