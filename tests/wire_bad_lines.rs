@@ -183,6 +183,12 @@ fn bad_utf8_half_characters_and_a_byte_order_mark_are_errors_anywhere() {
         assert_malformed(format!(r#"{{"tipo":"BATIMENTO","x":"{half}"}}"#));
         assert_malformed(format!(r#"{{"tipo":"BATIMENTO","{half}":0}}"#));
         assert_malformed(format!(r#"{{"tipo":"ERRO","codigo":"interno","mensagem":"{half}"}}"#));
+        for before in [r"\n", r"\u0041", r"\ud83d\ude00"] {
+            assert_malformed(format!(
+                r#"{{"tipo":"BATIMENTO","x":"{before}{half}","y":"{}"}}"#,
+                " ".repeat(300)
+            ));
+        }
     }
     let whole = r#"{"tipo":"ERRO","codigo":"interno","mensagem":"\ud83d\ude00"}"#;
     assert!(matches!(read(whole), Ok(Some(Message::Error { text, .. })) if text == "😀"));
