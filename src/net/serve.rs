@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 
@@ -21,6 +22,9 @@ const READS_MAX: usize = 8;
 /// them.
 pub(crate) const PART_BYTES_MAX: u32 = 128 * 1024;
 
+/// A fault that passes is told of again after so long at the earliest, whichever file it was.
+const TELL_PASSING_AFTER: Duration = Duration::from_secs(60);
+
 /// Where every writer gets its bytes.
 #[derive(Debug)]
 pub(crate) struct Larder {
@@ -30,11 +34,20 @@ pub(crate) struct Larder {
     reads: Semaphore,
     /// Files whose fault was told of: at most one entry for each file of the shares.
     told: Mutex<BTreeSet<(ShareId, FileIndex)>>,
+    /// When a fault was told of last that passes.
+    told_passing: Mutex<Option<Instant>>,
 }
 
 impl Larder {
     pub(crate) fn new(pool: Pool, inbox: mpsc::Sender<Report>, news: mpsc::Sender<News>) -> Larder {
-        Larder { pool, inbox, news, reads: Semaphore::new(READS_MAX), told: Mutex::default() }
+        Larder {
+            pool,
+            inbox,
+            news,
+            reads: Semaphore::new(READS_MAX),
+            told: Mutex::default(),
+            told_passing: Mutex::default(),
+        }
     }
 
     /// The parts of `block`, in order, to be read one by one.
@@ -83,13 +96,30 @@ impl Larder {
         }
     }
 
+    fn is_news(&self, share: ShareId, fault: &ReadFault) -> bool {
+        match fault {
+            ReadFault::Changed { file, .. } | ReadFault::Rotten { file, .. } | ReadFault::Io { file, .. } => {
+                self.told.lock().unwrap_or_else(PoisonError::into_inner).insert((share, *file))
+            }
+            ReadFault::Passing { .. } => {
+                let mut told = self.told_passing.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_due = told.is_none_or(|at| at.elapsed() >= TELL_PASSING_AFTER);
+                if is_due {
+                    *told = Some(Instant::now());
+                }
+                is_due
+            }
+        }
+    }
+
     /// The person is told once of a file, the core each time, since a download may have fetched it again in between.
     async fn report(&self, share: ShareId, loss: Loss) {
         let Loss { fault, pieces, again } = loss;
-        let (ReadFault::Changed { file, .. } | ReadFault::Rotten { file, .. } | ReadFault::Io { file, .. }) =
-            &fault;
-        if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert((share, *file)) {
+        if self.is_news(share, &fault) {
             let _ = self.news.try_send(News::Trouble { share: Some(share), text: fault.to_string() });
+        }
+        if pieces.is_empty() {
+            return;
         }
         let event = if again { Event::Spoiled { share, pieces } } else { Event::Lost { share, pieces } };
         let _ = self.inbox.send(event.into()).await; // fails only when the run is over

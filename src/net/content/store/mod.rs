@@ -26,6 +26,8 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::io::Errno;
+
 pub use change::{Change, Witness};
 pub use read::{Loss, ReadFault};
 pub use room::known_metainfo;
@@ -103,7 +105,7 @@ pub enum StoreError {
     #[error("{0}")]
     Refused(String),
     /// The disk failed.
-    #[error("{doing} '{path}': {error}")]
+    #[error("{doing} '{path}': {error}{}", advice(.error))]
     Io {
         /// As in "cannot write".
         doing: &'static str,
@@ -119,6 +121,14 @@ pub enum StoreError {
     /// Nobody waits for the download any more; what is there stays as it is.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+}
+
+/// What to do about `error`, as the end of a sentence; nothing where the system's own words say it.
+fn advice(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => "; allow more open files with ulimit -n",
+        _ => "",
+    }
 }
 
 /// The bytes of one share. Shared between threads; every call but [`Store::read_at_hand`] may wait for a disk, so call it

@@ -10,7 +10,7 @@ use cap_std::fs::Dir;
 
 use super::commit::lock;
 use super::ledger::{GROUP_FILES_MAX, Place};
-use super::{Change, ReadFault, Store, StoreError, room};
+use super::{Change, Loss, ReadFault, Store, StoreError, room};
 use crate::content::FileIndex;
 use crate::net::content::beneath::{Standing, local, stands};
 use crate::net::content::{Progress, UNWATCHED, go_on};
@@ -55,9 +55,15 @@ impl Store {
                 continue;
             }
             go_on(progress)?;
-            if let Err(loss) = self.check_piece(piece) {
-                self.ledger().leave_untold(loss.pieces);
-                spoiled.get_or_insert(loss.fault);
+            match self.check_piece(piece) {
+                Ok(()) => {}
+                Err(Loss { fault: ReadFault::Passing { path, error }, .. }) => {
+                    return Err(StoreError::Io { doing: "cannot read", path, error });
+                }
+                Err(Loss { fault, pieces, .. }) => {
+                    self.ledger().leave_untold(pieces);
+                    spoiled.get_or_insert(fault);
+                }
             }
         }
         Ok(spoiled)

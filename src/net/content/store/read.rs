@@ -1,5 +1,8 @@
 //! Reads blocks, and believes no file that is not as it was when its pieces were verified.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -9,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::ledger::{Ledger, Place};
-use super::{Store, room};
+use super::{Store, advice, room};
 use crate::content::{Block, FileIndex, LEAF_BYTES, PieceIndex, merkle};
 use crate::net::content::beneath::{Standing, open_at_hand, stands};
 use crate::net::content::handles::Handle;
@@ -44,6 +47,14 @@ pub enum ReadFault {
         /// What becomes of it.
         then: &'static str,
     },
+    /// The system could not read for now, of which the file is no part: everything is held as before.
+    #[error("cannot read '{path}' for now, and tries again when somebody asks: {error}{}", advice(.error))]
+    Passing {
+        /// Which, escaped.
+        path: String,
+        /// Why.
+        error: io::Error,
+    },
     /// The disk failed.
     #[error("cannot read '{path}': {error}")]
     Io {
@@ -61,7 +72,7 @@ pub enum ReadFault {
 pub struct Loss {
     /// Why.
     pub fault: ReadFault,
-    /// Of one file; none of them is held any more.
+    /// Of one file; none of them is held any more. None at all where the fault passes.
     pub pieces: Vec<PieceIndex>,
     /// Whether they may be written and kept again.
     pub again: bool,
@@ -199,6 +210,9 @@ impl Store {
         self.handles.forget(file);
         let mut ledger = self.ledger();
         let again = self.may_make_again(&ledger, file);
+        if is_passing(&error) {
+            return Loss { fault: ReadFault::Passing { path, error }, pieces: Vec::new(), again };
+        }
         if is_change(&error) {
             ledger.lose(
                 &self.metainfo,
@@ -255,6 +269,15 @@ impl Store {
 
 fn changed() -> io::Error {
     io::ErrorKind::NotFound.into()
+}
+
+/// Whether it says nothing of the file: open files or memory are short, or who holds the disk does not answer.
+fn is_passing(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    errno.is_some_and(|errno| {
+        [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::TIMEDOUT, Errno::STALE]
+            .contains(&errno)
+    })
 }
 
 /// Whether it says that the file is not what or where it was, and not that the disk failed.
