@@ -371,6 +371,18 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert_eq!((code(&output), err(&output).as_str()), (0, ""));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let dir = photos();
+    let file = created(&dir);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = peer().args(["show", &file]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(code(&output), 1);
+    let why = "warning: cannot write to stdout, where nothing more is told: No space left on device (os error 28)\n";
+    assert_eq!(err(&output), why);
+}
+
 #[test]
 fn a_link_shows_what_it_says_when_nobody_answers() {
     let link = format!("{LINK}&x.pe=127.0.0.1:9");

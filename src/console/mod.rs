@@ -73,10 +73,11 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Tells of a failure, and gives the exit code; a reader that went away is no failure.
+/// Tells of a failure, and gives the exit code; a reader that went away is no failure, a result that could not be written is.
 fn ended(talk: &Talk, end: Result<Exit, Failure>) -> Exit {
     match end {
         _ if talk.is_unread() => Exit::Done,
+        Ok(Exit::Done) if talk.is_untold() => Exit::Failed,
         Ok(exit) => exit,
         Err(failure) => {
             talk.error(&failure);

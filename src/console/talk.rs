@@ -17,6 +17,7 @@ pub struct Talk {
     quiet: bool,
     verbose: bool,
     unread: AtomicBool,
+    untold: AtomicBool,
     stop: CancellationToken,
     /// What is drawn at the bottom.
     pub screen: Screen,
@@ -31,6 +32,7 @@ impl Talk {
             quiet: options.quiet,
             verbose: options.verbose,
             unread: AtomicBool::new(false),
+            untold: AtomicBool::new(false),
             stop,
             screen: Screen::new(!options.quiet && !mixed),
         }
@@ -49,6 +51,11 @@ impl Talk {
     /// Whether stdout was closed by its reader: the program ends quietly.
     pub fn is_unread(&self) -> bool {
         self.unread.load(Ordering::Relaxed)
+    }
+
+    /// Whether stdout did not take something, its reader being there: a result is lost.
+    pub fn is_untold(&self) -> bool {
+        self.untold.load(Ordering::Relaxed)
     }
 
     /// A result for a person, on stdout; not with `--json`.
@@ -95,16 +102,24 @@ impl Talk {
     }
 
     fn print(&self, text: &str) {
-        if self.is_unread() {
-            return;
+        if self.is_unread() || self.is_untold() {
+            return; // behind half a line nothing would make sense
         }
         let write = || {
             let mut out = io::stdout().lock();
             writeln!(out, "{text}").and_then(|()| out.flush())
         };
-        if self.screen.aside(write).is_err() {
-            self.unread.store(true, Ordering::Relaxed);
-            self.stop.cancel();
+        match self.screen.aside(write) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.unread.store(true, Ordering::Relaxed);
+                self.stop.cancel();
+            }
+            // A full disk below a log is no reason to end a download.
+            Err(error) => {
+                self.untold.store(true, Ordering::Relaxed);
+                self.note(&format!("warning: cannot write to stdout, where nothing more is told: {error}"));
+            }
         }
     }
 

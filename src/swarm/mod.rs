@@ -22,6 +22,7 @@ mod stalling;
 mod stock;
 mod storing;
 mod suggesting;
+mod telling;
 mod upload;
 mod view;
 
@@ -50,6 +51,7 @@ use picker::Picker;
 use session::Session;
 use stalling::Stall;
 use suggesting::Suggester;
+use telling::Telling;
 
 /// Links of a share that exchange blocks (`wire.md`).
 pub const LINKS_MAX: usize = 200;
@@ -139,6 +141,7 @@ pub struct Swarm {
     is_halted: bool,
     crowd: Crowd,
     totals: Totals,
+    violations: Telling,
     began: Moment,
     stall: Stall,
     inspection: Moment,
@@ -190,6 +193,7 @@ impl Swarm {
             is_halted: false,
             crowd: Crowd::default(),
             totals: Totals::default(),
+            violations: Telling::default(),
             began: turn.now,
             stall: Stall::new(turn.now),
             inspection: turn.now,
@@ -281,7 +285,9 @@ impl Swarm {
     pub fn violated(&mut self, link: LinkId, what: &str, turn: &mut Turn<'_>) {
         let Some(session) = self.sessions.get(&link) else { return };
         let text = format!("{} broke the protocol and was disconnected: {what}", session.remote.address);
-        turn.out.push(Action::Tell(News::Trouble { share: Some(self.share), text }));
+        if let Some(text) = self.violations.of(text, turn.now) {
+            turn.out.push(Action::Tell(News::Trouble { share: Some(self.share), text }));
+        }
         let farewell = Message::Error { code: ErrorCode::Protocol, text: what.to_owned() };
         self.refuse_for_a_while(link, turn);
         self.close(link, Some(farewell), turn);

@@ -82,6 +82,24 @@ fn a_disk_that_becomes_full_is_told_in_one_line_and_the_download_goes_on_when_th
     assert_same(&shared, &disk.file("film"));
 }
 
+/// As where a log fills the disk that it is on.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stdout_that_takes_nothing_ends_no_download_and_is_told_once() {
+    let place = tempdir().expect("a folder");
+    let shared = file(place.path(), "film", 3_000_000);
+    let (_seed, link) = seed(place.path(), &shared, &[]);
+    let here = place.path().join("here");
+    let words = [&["join", &link, "-o", str(&here), "--leave-when-complete", "--json"], &ANYWHERE[..]];
+    let full = File::options().write(true).open("/dev/full").expect("it is there");
+    let output = Command::new(Node::peer_program()).args(words.concat()).stdout(full).output();
+    let output = output.expect("the program can be started");
+    assert_same(&shared, &here.join("film"));
+    assert_eq!(output.status.code(), Some(1), "a result is lost");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.matches("cannot write to stdout").count(), 1, "{said}");
+}
+
 #[test]
 fn a_share_that_does_not_fit_is_refused_before_it_begins() {
     let place = tempdir().expect("a folder");
