@@ -182,7 +182,7 @@ impl Swarm {
             self.totals.wasted_bytes += length;
             return session.unasked();
         }
-        session.pipe.delivered(turn.now, block);
+        session.gives(turn.now, block);
         let receipt = match session.pipe.answered(block) {
             Answer::Awaited => picker.receive(giver(link, session), block, digests),
             Answer::Late | Answer::Unasked => Receipt::Wasted,

@@ -25,7 +25,7 @@ pub const STRIKES_MAX: u32 = 300;
 const CROSSING_MAX: Duration = Duration::from_secs(2);
 /// A link without a byte for so long is dead (`wire.md`).
 pub const SILENCE_MAX: Duration = Duration::from_secs(20);
-/// A link of no use stands for so long, even where others find no place.
+/// A link stands for so long after it was of use, even where others find no place.
 const GRACE: Duration = Duration::from_secs(60);
 /// How often all of a stock may change in the life of a link; an honest one is gained once, and lost once.
 const CHANGES_MAX: u64 = 8;
@@ -100,6 +100,8 @@ pub struct Session {
     pub is_guest: bool,
     /// When it was linked.
     pub since: Moment,
+    /// When it last gave us a block or asked for one that we hold.
+    used: Moment,
     /// When it was last heard.
     pub heard: Moment,
     /// When something was last said to it.
@@ -160,6 +162,7 @@ impl Session {
             network: (Scope::of(ip) == Scope::Global).then(|| network(ip)),
             is_guest,
             since: now,
+            used: now,
             heard: now,
             said: now,
             stock: Stock::default(),
@@ -195,10 +198,10 @@ impl Session {
         now.since(self.heard) >= SILENCE_MAX
     }
 
-    /// Whether it was given time, and neither has anything for us nor makes use of what we have.
+    /// Whether it has nothing for us and is after nothing, and neither gave nor asked for a while.
     pub fn is_of_no_use(&self, now: Moment) -> bool {
         let is_after_nothing = !self.it_wants || self.slumber.is_asleep(now);
-        self.reason.is_none() && is_after_nothing && now.since(self.since) >= GRACE
+        self.reason.is_none() && is_after_nothing && now.since(self.used) >= GRACE
     }
 
     /// Whether a heartbeat is due.
@@ -242,9 +245,16 @@ impl Session {
         self.choked_at = Some(now);
     }
 
+    /// It gave us a block.
+    pub fn gives(&mut self, now: Moment, block: Block) {
+        self.pipe.delivered(now, block);
+        self.used = now;
+    }
+
     /// It asks for something, which we hold.
     pub fn asks(&mut self, now: Moment) {
         if !self.we_choke || self.may_have_crossed(now) {
+            self.used = now;
             self.slumber.asked();
         }
     }

@@ -35,8 +35,9 @@
 //! who would have to wait for its turn longer than half a second is closed without a word.
 //!
 //! **Who makes no use of its place** gives it up: a peer that is served and asks for nothing for a second comes after all who
-//! ask, and where all links of a share are taken, the oldest that for a minute neither had anything for us nor asked makes
-//! room for a newcomer: with a tracker it is registered from then on and no more, with others closed as `cheio`.
+//! ask, and where all links of a share are taken, the oldest that has nothing for us and for a minute neither gave nor asked
+//! makes room for a newcomer: with a tracker it is registered from then on, and no more until it comes again; with others
+//! closed as `cheio`.
 //!
 //! **Of one public address** (64 bits of an IPv6 one) are at most a quarter of a share's links, those we dialled not
 //! counted, half of its network, and 64 places in a register; on loopback and in private ranges many honest peers may be

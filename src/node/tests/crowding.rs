@@ -70,6 +70,35 @@ fn who_makes_no_use_of_its_link_for_a_minute_makes_room_for_another() {
     }
 }
 
+#[test]
+fn whose_last_block_came_a_moment_ago_makes_room_after_those_who_had_nothing_for_a_minute() {
+    let mut stage = Stage::leecher();
+    let places = u32::try_from(LINKS_MAX - 2).expect("a few");
+    let links: Vec<LinkId> = (0..places).map(|n| comes(&mut stage, n, [10, 0, 0, 1], 0).0).collect();
+    let (giver, other) = (links[0], links[1]);
+    stage.says(giver, stock_of(0, 0));
+    idles(&mut stage, &links, 60);
+    stage.says(giver, Message::Unchoke);
+    stage.delivers(giver, 0, truth(0));
+    let (link, out) = comes(&mut stage, places, [10, 0, 0, 2], 0);
+    let farewells = [giver, other, link].map(|link| farewell(&out, link));
+    assert_eq!(farewells, [None, Some(ErrorCode::Full), None]);
+}
+
+#[test]
+fn who_asked_within_the_minute_keeps_its_place_though_it_is_idle_now() {
+    let mut stage = Stage::seed();
+    let links: Vec<LinkId> = (0..200).map(|n| comes(&mut stage, n, [10, 0, 0, 1], port(n)).0).collect();
+    let asker = links[0];
+    stage.says(asker, Message::Interested);
+    idles(&mut stage, &links, 56);
+    stage.says(asker, request(3));
+    stage.happens(Event::Served { link: asker, block: stage.block(3), sent: true });
+    idles(&mut stage, &links, 4);
+    let (_, out) = comes(&mut stage, 200, [10, 0, 0, 2], port(200));
+    assert!(!said(&out, asker).contains(&&Message::Choke));
+}
+
 /// Time passes, and these say nothing but that they are there.
 fn idles(stage: &mut Stage, links: &[LinkId], seconds: u64) {
     for _ in 0..seconds / 4 {
