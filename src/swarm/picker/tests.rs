@@ -207,6 +207,25 @@ fn pieces_in_doubt_wait_for_one_who_holds_them_and_count_none_but_themselves_as_
 }
 
 #[test]
+fn of_who_holds_little_the_rarest_is_found_behind_hundreds_that_it_has_not_and_all_ties_are_drawn() {
+    let village = Village::of(2000);
+    let (mut rarity, mut chance) = (super::rarity::Rarity::new(2000), Chance::new(1));
+    village.metainfo.geometry().pieces().for_each(|piece| rarity.open(piece));
+    let mut stock = PieceSet::empty(2000);
+    for (index, holders) in [(700, 2), (800, 1), (900, 1), (1_000, 1), (1_100, 3)] {
+        stock.insert(village.piece(index));
+        (0..holders).for_each(|_| rarity.raise(village.piece(index)));
+    }
+    let mut drawn = [0; 3];
+    for _ in 0..300 {
+        let piece = rarity.rarest(&stock, &mut chance).expect("it holds five").get();
+        let place = [800, 900, 1_000].iter().position(|rarest| *rarest == piece);
+        drawn[place.expect("one of the rarest")] += 1;
+    }
+    assert!(drawn.iter().all(|count| (70..=130).contains(count)), "{drawn:?}");
+}
+
+#[test]
 fn a_piece_of_one_leaf_is_not_in_doubt_because_nothing_of_it_could_be_right() {
     let mut village = Village::sharing(metainfo(2, 1), 1);
     let all = village.stock(0..2);
