@@ -50,7 +50,7 @@ fn what_others_add_is_ignored() {
 
 #[test]
 fn half_a_link_is_refused_with_what_to_do() {
-    let whole = "copy the whole line, from 'magnet:' on";
+    let whole = "copy the whole line, from 'magnet:' on, between single quotes";
     for bad in [
         "".to_owned(),
         "gnet:?xt=urn:btmh:1220".to_owned(),

@@ -136,6 +136,8 @@ impl Failure {
         match error.kind() {
             ErrorKind::AddrInUse => Failure::new(Exit::Failed, "port_in_use", error.to_string())
                 .hint("stop the program that listens there, or choose another port with --listen (0 = any free one)"),
+            // It says so itself.
+            ErrorKind::AddrNotAvailable | ErrorKind::PermissionDenied => Failure::failed(error.to_string()),
             _ => Failure::failed(error.to_string()).hint("choose another address with --listen"),
         }
     }
@@ -157,7 +159,6 @@ impl std::error::Error for Failure {}
 impl From<BadLink> for Failure {
     fn from(error: BadLink) -> Failure {
         Failure::new(Exit::BadShare, "bad_link", format!("this link cannot be used: {error}"))
-            .hint("copy the whole line again, between single quotes")
     }
 }
 

@@ -138,5 +138,5 @@ fn bad_share(hex: &str) -> BadLink {
 }
 
 fn incomplete(what: &str) -> BadLink {
-    BadLink(format!("{what}: copy the whole line, from 'magnet:' on"))
+    BadLink(format!("{what}: copy the whole line, from 'magnet:' on, between single quotes"))
 }
