@@ -5,11 +5,13 @@
 
 mod shell;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use minibit::content::Block;
 use minibit::ids::ShareId;
 use minibit::net::RunError;
-use minibit::net::content::StoreError;
+use minibit::net::content::{Differing, Plan, ScanOptions, Store, StoreError, UNWATCHED, scan};
 use minibit::node::NodeConfig;
 use minibit::wire::{ErrorCode, Message, Role};
 use shell::{Peer, Run, described, endpoint, holding, joining, line, registering, wait_for};
@@ -117,6 +119,35 @@ async fn a_download_that_was_stopped_goes_on_from_what_it_has() {
     slowly.and(quickly).unwrap();
     assert!(std::fs::read(to.path().join("file")).unwrap() == content(), "the same bytes");
     no_task_is_left().await;
+}
+
+/// A run that ended in order and vouches for a piece of which every byte is wrong by now.
+fn leave_wrong_piece(path: &Path, dir: &Path) {
+    let metainfo = scan(path, ScanOptions::default(), UNWATCHED).unwrap().metainfo;
+    let plan = Plan { dir: dir.to_owned(), select: Vec::new(), differing: Differing::Refused };
+    let (store, _) = Store::open(&plan, metainfo.clone(), UNWATCHED).unwrap();
+    let piece = store.wanted().iter().next().unwrap();
+    let length = metainfo.geometry().length(piece);
+    store.write(Block { piece, start: 0, length }, &vec![9; length as usize]).unwrap();
+    assert!(store.count(piece).is_empty(), "the file is not whole by it");
+    store.close().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_earlier_run_vouched_for_and_is_wrong_is_fetched_again_before_the_file_takes_its_place() {
+    let (from, to) = (shared_file(), TempDir::new().unwrap());
+    leave_wrong_piece(&from.path().join("file"), to.path());
+    let (seed, seeding) = Run::new(holding(&from.path().join("file")));
+    let (peer, mut downloading) = Run::new(joining(seed.share, to.path(), vec![endpoint(seed.addr)]));
+    let story = async {
+        wait_for(&mut downloading.views, |view| view.complete && to.path().join("file").exists()).await;
+        downloading.stop.cancel();
+        seeding.stop.cancel();
+    };
+    let (seeded, downloaded, ()) = tokio::join!(seed.run(), peer.run(), story);
+    seeded.and(downloaded).unwrap();
+    assert!(std::fs::read(to.path().join("file")).unwrap() == content(), "the same bytes");
+    assert!(!to.path().join(".minibit").exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
