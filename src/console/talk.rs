@@ -86,19 +86,19 @@ impl Talk {
         }
     }
 
-    /// Something the person should know.
+    /// Something the person should know. Said first: whoever reads the event finds it in the talk.
     pub fn warn(&self, text: &str) {
-        self.event(&Event::Warning { message: text.to_owned() });
         self.say(&format!("warning: {text}"));
+        self.event(&Event::Warning { message: text.to_owned() });
     }
 
     /// Why the program ends.
     pub fn error(&self, failure: &Failure) {
-        self.event(&Event::Error { code: failure.word, message: failure.message.clone() });
         self.note(&format!("error: {}", failure.message));
         if let Some(hint) = &failure.hint {
             self.note(&format!("hint: {hint}"));
         }
+        self.event(&Event::Error { code: failure.word, message: failure.message.clone() });
     }
 
     fn print(&self, text: &str) {
