@@ -22,6 +22,7 @@ use crate::ids::ShareId;
 use crate::net::content::{Plan, Store};
 use crate::net::{self, Desk};
 use crate::node::{Node, NodeConfig, ShareConfig};
+use crate::seam::News;
 use watcher::Watcher;
 
 /// News that wait for the person; more are dropped.
@@ -74,6 +75,7 @@ pub async fn run(session: Session, talk: &Talk, stop: CancellationToken) -> Resu
             done = &mut task => break done,
             Ok(()) = views.changed() => {
                 let current = views.borrow_and_update().clone();
+                hear_all(&mut news, &mut watcher); // what happened before it is told before it
                 watcher.see(current, started.elapsed());
             }
             Some(one) = news.recv() => watcher.hear(&one),
@@ -84,14 +86,18 @@ pub async fn run(session: Session, talk: &Talk, stop: CancellationToken) -> Resu
             over.cancel();
         }
     };
-    while let Ok(one) = news.try_recv() {
-        watcher.hear(&one);
-    }
+    hear_all(&mut news, &mut watcher);
     let last = views.borrow().clone();
     watcher.see(last, started.elapsed());
     watcher.end();
     result.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
     watcher.verdict()
+}
+
+fn hear_all(news: &mut mpsc::Receiver<News>, watcher: &mut Watcher<'_>) {
+    while let Ok(one) = news.try_recv() {
+        watcher.hear(&one);
+    }
 }
 
 type LaidOut = (Vec<ShareConfig>, HashMap<ShareId, Arc<Store>>, HashMap<ShareId, Plan>);
