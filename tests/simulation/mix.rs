@@ -12,8 +12,9 @@ use crate::world::World;
 
 /// From healing to the end of the last download.
 const PATIENCE: Micros = 15 * MINUTE;
-/// From there until all is quiet: a dead link is found within 20 s.
-const QUIET: Micros = 30 * SECOND;
+/// From there until all is quiet: a dead link is found within 20 s of its last byte, and on a slow line what was under way may
+/// come in for as long.
+const QUIET: Micros = 60 * SECOND;
 const KIB: u64 = 1024;
 
 /// What came of a seed.
