@@ -60,8 +60,8 @@ fn is_changed(name: &[u8], system: System) -> bool {
     !system.holds(name) || looks_escaped(name, system)
 }
 
-/// Ends, because what `name` was escaped from is shorter: no `%` is left as it is. What is no name in any share was never escaped: a file called `%2E` or
-/// `C%3A` is just that.
+/// Ends, because what `name` was escaped from is shorter: no `%` is left as it is. What is no name in any share was never
+/// escaped: a file called `%2E` or `C%3A` is just that.
 fn looks_escaped(name: &[u8], system: System) -> bool {
     if !name.contains(&b'%') {
         return false; // as nearly all, and asked for each time that a file is opened

@@ -54,7 +54,7 @@ impl Driver {
         let Err(StoreError::Spoiled(fault)) = outcome else { return outcome };
         let _ = self.desk.news.try_send(News::Trouble { share: Some(share), text: fault.to_string() });
         self.fetch_lost_again(share);
-        Ok(false)
+        Ok(self.shelf(share).store.is_finished())
     }
 
     fn fetch_lost_again(&mut self, share: ShareId) {

@@ -59,10 +59,9 @@ impl Recheck<'_> {
         let geometry = self.metainfo.geometry();
         for file in geometry.files() {
             let kept = || geometry.pieces_of(file).filter(|piece| self.told.kept.contains(*piece));
-            let is_whole = || kept().count() == geometry.pieces_of(file).count();
             let standing =
                 self.survey.candidate(file).filter(|_| self.is_as_told(file, Whereabouts::Standing));
-            if let Some(stamp) = standing.filter(|_| is_whole()) {
+            if let Some(stamp) = standing.filter(|_| self.is_told_whole(file)) {
                 ledger.stand(geometry, file, stamp);
                 ledger.trust(kept());
             } else if self.is_trusted(file) {
@@ -74,8 +73,11 @@ impl Recheck<'_> {
 
     /// Whether what is in the making of `file` is not looked at now. One that is whole is about to take its place.
     fn is_trusted(&self, file: FileIndex) -> bool {
-        let is_kept = |piece| self.told.kept.contains(piece);
-        self.is_as_told(file, Whereabouts::Making) && !self.metainfo.geometry().pieces_of(file).all(is_kept)
+        self.is_as_told(file, Whereabouts::Making) && !self.is_told_whole(file)
+    }
+
+    fn is_told_whole(&self, file: FileIndex) -> bool {
+        self.metainfo.geometry().pieces_of(file).all(|piece| self.told.kept.contains(piece))
     }
 
     fn is_as_told(&self, file: FileIndex, whereabouts: Whereabouts) -> bool {
