@@ -265,6 +265,7 @@ impl Driver {
         match ended {
             Ended::Wrote { share, block, outcome } => {
                 let done = self.unless_refused(share, outcome).is_some();
+                self.commit_in_time(share, Instant::now());
                 self.tell(Event::Wrote { share, block, done });
             }
             Ended::Counted { share, whole } => self.counted(share, whole),

@@ -93,7 +93,8 @@ impl Shelf {
         if self.is_committing || self.trouble.is_some() || !self.store.is_commit_due() {
             return false;
         }
-        let is_due = *self.commit_at.get_or_insert(now + COMMIT_AFTER) <= now;
+        let is_due =
+            *self.commit_at.get_or_insert(now + COMMIT_AFTER) <= now || self.store.is_commit_urgent();
         if is_due {
             (self.commit_at, self.is_committing) = (None, true);
         }

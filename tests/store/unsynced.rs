@@ -3,8 +3,9 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
-use std::{fmt, io};
+use std::{fmt, io, thread};
 
 use minibit::content::{Block, PieceIndex};
 use minibit::net::content::{Change, Differing, Plan, Scanned, Store, UNWATCHED, Witness};
@@ -198,6 +199,63 @@ fn a_piece_that_came_again_while_what_it_was_before_was_synced_is_not_noted_yet(
     assert!(!says_kept());
     scene.store.commit().expect("the disk is well");
     assert!(says_kept());
+}
+
+/// Blocks of 16 KiB until a commit should begin.
+const BLOCKS_UNTIL_COMMIT: usize = 32 * 64;
+
+#[test]
+fn a_commit_is_urgent_once_32_mib_were_written_and_no_longer_once_they_are_synced() {
+    let scene = Scene::new();
+    (1..BLOCKS_UNTIL_COMMIT - 2).for_each(|_| scene.write(0)); // two blocks were written before
+    assert!(!scene.store.is_commit_urgent());
+    scene.write(0);
+    assert!(scene.store.is_commit_urgent());
+    scene.store.commit().expect("the disk is well");
+    assert!(!scene.store.is_commit_urgent());
+}
+
+#[test]
+fn nobody_who_writes_waits_for_a_sync_until_64_mib_are_unsynced() {
+    let scene = Scene::new();
+    (2..BLOCKS_UNTIL_COMMIT).for_each(|_| scene.write(0));
+    let (wrote, written) = sync_channel(BLOCKS_UNTIL_COMMIT + 1);
+    let (again, shared, block) = (Arc::downgrade(&scene.store), scene.shared.clone(), scene.block(0));
+    scene.disk.0.lock().expect("nobody panics with it").meanwhile = Some(Box::new(move || {
+        let store = again.upgrade().expect("it commits");
+        let mut bytes = vec![0; block.length as usize];
+        shared.store.read(block, &mut bytes).expect("readable");
+        let writer = move || {
+            (0..=BLOCKS_UNTIL_COMMIT).for_each(|_| {
+                store.write(block, &bytes).expect("the disk is well");
+                let _ = wrote.send(());
+            });
+        };
+        thread::spawn(writer);
+        (0..BLOCKS_UNTIL_COMMIT).for_each(|_| written.recv().expect("it writes on"));
+        assert!(written.try_recv().is_err(), "it waits");
+    }));
+    scene.store.commit().expect("the disk is well");
+    assert!(scene.disk.0.lock().expect("nobody panics with it").meanwhile.is_none(), "something was synced");
+}
+
+/// On Linux: elsewhere each is synced by itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn files_that_took_their_place_make_no_commit_urgent() {
+    const SMALL_BYTES: usize = 1024 * 1024;
+    let names: Vec<String> = (0..65).map(|number| number.to_string()).collect();
+    let mut files: Vec<_> = names.iter().map(|name| (name.as_str(), SMALL_BYTES)).collect();
+    files.push(("one more", 16));
+    let world = world(&files);
+    let shared = share(&world.there);
+    let (store, diary) = opened(&world, &shared, Differing::Replaced);
+    let geometry = shared.metainfo.geometry();
+    for file in geometry.files().take(64) {
+        geometry.pieces_of(file).for_each(|piece| copy_piece(&shared.store, &store, piece));
+    }
+    assert!(diary.has("sync all"), "64 MiB of small files are moved together");
+    assert!(store.is_commit_due() && !store.is_commit_urgent());
 }
 
 /// What is written and synced, told by their paths.

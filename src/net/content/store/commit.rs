@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::journal::{JOURNAL, Journal, Told, Whereabouts};
 use super::ledger::{News, Place};
 use super::place::{SYNCS_IN_ONE_GO, sync_file_system};
-use super::{Change, Store, StoreError};
+use super::{COMMITTED_BYTES, Change, Store, StoreError};
 use crate::content::{FileIndex, PieceIndex, PieceSet};
 use crate::net::content::beneath::Standing;
 use crate::net::content::stamp::{Mark, Stamp};
@@ -22,22 +22,47 @@ impl Store {
         self.ledger().is_news()
     }
 
+    /// Whether so much was written since everything was last synced that it should be again.
+    pub fn is_commit_urgent(&self) -> bool {
+        let ledger = self.ledger();
+        ledger.is_news() && ledger.written_bytes() >= COMMITTED_BYTES
+    }
+
     /// Syncs what was kept since the last commit, and notes it in the journal. A second one waits for the first.
     ///
     /// After an error what was kept since is not noted. Bytes that the disk refused to sync count as lost, though a read
     /// may still find them in memory (see [`Store::take_lost`]); what else failed is tried again with the next commit.
     pub fn commit(&self) -> Result<(), StoreError> {
         let Some(download) = &self.download else { return Ok(()) };
-        let mut journal = lock(&download.journal);
+        self.commit_with(&mut lock(&download.journal))
+    }
+
+    /// Commits, if more than `bytes` are not synced yet once the commit under way has ended.
+    pub(super) fn commit_beyond(&self, bytes: u64) -> Result<(), StoreError> {
+        let mut journal = lock(&self.download().journal);
+        if self.ledger().unsynced_bytes() > bytes { self.commit_with(&mut journal) } else { Ok(()) }
+    }
+
+    fn commit_with(&self, journal: &mut Option<Journal>) -> Result<(), StoreError> {
         if self.is_commit_due() {
-            download.room.see_in_place()?; // who took it away hears it now, and not at the end of a large file
+            self.download().room.see_in_place()?; // who took it away hears it now, and not at the end of a large file
         }
-        let Some(mut news) = self.ledger().take_news() else { return Ok(()) };
+        let news = {
+            let mut ledger = self.ledger();
+            ledger.begin_sync();
+            ledger.take_news()
+        };
+        let outcome = news.map_or(Ok(()), |news| self.make_last(journal, news));
+        self.ledger().end_sync();
+        outcome
+    }
+
+    fn make_last(&self, journal: &mut Option<Journal>, mut news: News) -> Result<(), StoreError> {
         let unsynced = self.sync(&news.kept);
         // What was lost meanwhile is not noted, nor what came again since: that is synced with the next commit.
         let noted = self.ledger().noted();
         news.kept.retain(|piece| noted.contains(*piece));
-        let noted = self.note(&mut journal, &news);
+        let noted = self.note(journal, &news);
         if noted.is_err() {
             *journal = None; // its end may be torn: the next commit begins another
             self.ledger().pend_again(news.kept);

@@ -44,8 +44,9 @@ pub(super) struct Ledger {
     news: News,
     /// Kept where a copy stands that is to be mended: the journal speaks of these once they are in the making, no sooner.
     standing: PieceSet,
-    /// Bytes written since the last commit began.
+    /// Bytes written since everything was last begun to be synced, and those that are being synced.
     written_bytes: u64,
+    syncing_bytes: u64,
     /// Held on the word of an earlier run: to be checked before anybody is given them, and before their file takes its place.
     unchecked: PieceSet,
     /// Held no more, and nobody was told.
@@ -97,6 +98,7 @@ impl Ledger {
             news: News::default(),
             standing: PieceSet::empty(geometry.piece_count()),
             written_bytes: 0,
+            syncing_bytes: 0,
             unchecked: PieceSet::empty(geometry.piece_count()),
             lost: Vec::new(),
             begun: BTreeSet::new(),
@@ -177,7 +179,6 @@ impl Ledger {
 
     /// What is to be noted in the journal, if anything: whoever takes it answers for it.
     pub(super) fn take_news(&mut self) -> Option<News> {
-        self.written_bytes = 0;
         self.is_news().then(|| std::mem::take(&mut self.news))
     }
 
@@ -203,11 +204,30 @@ impl Ledger {
         self.renewal.losses()
     }
 
-    /// Counts the bytes of `block`, written since there were so many `losses`; gives those of all blocks since the last commit.
-    pub(super) fn wrote(&mut self, geometry: &Geometry, block: Block, losses: Losses) -> u64 {
+    /// Counts the bytes of `block`, written since there were so many `losses`.
+    pub(super) fn wrote(&mut self, geometry: &Geometry, block: Block, losses: Losses) {
         self.renewal.wrote(geometry, block, losses);
         self.written_bytes += u64::from(block.length);
+    }
+
+    /// Bytes written since everything was last begun to be synced.
+    pub(super) fn written_bytes(&self) -> u64 {
         self.written_bytes
+    }
+
+    /// Everything written so far is being synced; that ends before it begins again.
+    pub(super) fn begin_sync(&mut self) {
+        self.syncing_bytes = std::mem::take(&mut self.written_bytes);
+    }
+
+    /// It is synced, or given up.
+    pub(super) fn end_sync(&mut self) {
+        self.syncing_bytes = 0;
+    }
+
+    /// Bytes written that are not synced yet.
+    pub(super) fn unsynced_bytes(&self) -> u64 {
+        self.syncing_bytes + self.written_bytes
     }
 
     /// Takes `pieces` for held on the word of an earlier run.

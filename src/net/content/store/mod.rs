@@ -47,6 +47,8 @@ pub(super) use room::ROOM;
 
 /// Bytes that are written before whoever writes more waits until they are synced.
 const UNSYNCED_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes that are written before a commit begins beside the writing, so that on a disk that keeps up nobody waits.
+const COMMITTED_BYTES: u64 = UNSYNCED_BYTES_MAX / 2;
 
 /// How a download is laid down.
 #[derive(Clone, Debug)]
@@ -218,14 +220,15 @@ impl Store {
         let written =
             room.gate().pass(Change::Write(&path, at, bytes), || handle.file.write_all_at(bytes, at));
         written.map_err(|error| room.failed_file("cannot write", file, error))?;
-        let unsynced_bytes = {
+        let is_too_much = {
             let mut ledger = self.ledger();
             if is_all_of_it {
                 ledger.begin(file);
             }
-            ledger.wrote(self.metainfo.geometry(), block, losses)
+            ledger.wrote(self.metainfo.geometry(), block, losses);
+            ledger.unsynced_bytes() > UNSYNCED_BYTES_MAX
         };
-        if unsynced_bytes > UNSYNCED_BYTES_MAX { self.commit() } else { Ok(()) }
+        if is_too_much { self.commit_beyond(UNSYNCED_BYTES_MAX) } else { Ok(()) }
     }
 
     /// The open file in the making, as short as it may be: for one that is written in one go.
