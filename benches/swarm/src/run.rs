@@ -105,6 +105,7 @@ impl Run<'_> {
             }
             self.pause(GLANCE).with_context(|| format!("the seed is not ready: {}", seed.last_words()))?;
         }
+        rustix::fs::sync(); // nobody pays for what others wrote, be it the payload
         sleep(SETTLE);
         self.deadline = Instant::now() + self.setting.timeout;
         Ok(seed)
