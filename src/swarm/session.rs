@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::content::{Block, LEAF_BYTES, OutOfShare, PieceIndex};
 use crate::ids::{Endpoint, PeerId};
-use crate::scope::{Scope, network};
+use crate::scope::{Scope, host, network};
 use crate::time::Moment;
 
 use super::pipe::Pipe;
@@ -94,7 +94,8 @@ pub struct Remote {
 pub struct Session {
     /// Who.
     pub remote: Remote,
-    /// The network that it is seen from, if a public one: neighbours elsewhere are told apart by nothing.
+    /// The address and the network that it is seen from, if public ones: neighbours elsewhere are told apart by nothing.
+    pub host: Option<IpAddr>,
     pub network: Option<IpAddr>,
     /// Only on the register's account: no blocks in either direction.
     pub is_guest: bool,
@@ -159,6 +160,7 @@ impl Session {
         let ip = remote.address.ip();
         Session {
             remote,
+            host: (Scope::of(ip) == Scope::Global).then(|| host(ip)),
             network: (Scope::of(ip) == Scope::Global).then(|| network(ip)),
             is_guest,
             since: now,

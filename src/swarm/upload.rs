@@ -1,5 +1,7 @@
 //! What goes out: who is unchoked, what is owed to whom, and in which order it is served.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::ops::Bound;
 
 use crate::content::Block;
@@ -20,6 +22,10 @@ const AHEAD: u64 = 2;
 /// A seed serves who was given more than the mean of those who want something, this part of it more, after the others: who
 /// takes from nobody else, or says nothing of what it has, is always furthest behind.
 const PART_OVER_MEAN: u64 = 2;
+/// A seed serves who does not say to hold what it was given after the others, too: nobody else has anything of it. So many turns,
+/// and the part above, may be under way or not told of yet. Simulated with 3 thieves of 32 peers, who hide what they have, the others
+/// end later by a ninth instead of a quarter; without thieves nothing changes.
+const UNTOLD_TURNS: u64 = 2;
 /// Who trades is sated once it was given so many times what it gave, and a turn beside.
 const REPAID: u64 = 4;
 /// What a seed thinks of who never asked for anything, where others sleep: less than of whoever holds the most pieces there may be.
@@ -67,40 +73,64 @@ impl Swarm {
     fn scales(&self, turn_bytes: u64, now: Moment) -> Scales {
         let worth = self.worth();
         let some_sleep = self.sessions.values().any(|session| session.slumber.is_asleep(now));
-        let part_bytes = if worth == Worth::Lacks { self.part_bytes(now) + turn_bytes } else { 0 };
+        let hosts = self.hosts(now);
+        let mean = if worth == Worth::Lacks { self.mean_given_bytes(&hosts, now) } else { 0 };
+        let part_bytes = mean + mean / PART_OVER_MEAN + turn_bytes;
+        let untold_bytes = mean / PART_OVER_MEAN + UNTOLD_TURNS * turn_bytes;
         let traded = worth == Worth::Lacks
             && self.sessions.values().any(|session| session.pipe.down.total_bytes() > 0);
-        Scales { worth, piece_bytes: self.piece_bytes(), turn_bytes, part_bytes, traded, some_sleep }
+        Scales {
+            worth,
+            piece_bytes: self.piece_bytes(),
+            turn_bytes,
+            part_bytes,
+            untold_bytes,
+            traded,
+            some_sleep,
+            hosts,
+        }
     }
 
-    /// What is the part of one of those who want something and ask for it: the mean, and somewhat more.
-    fn part_bytes(&self, now: Moment) -> u64 {
+    /// What passed between us and each public address, with what links that are gone were given.
+    fn hosts(&self, now: Moment) -> BTreeMap<IpAddr, Balance> {
+        let mut hosts = BTreeMap::new();
+        for session in self.sessions.values() {
+            let Some(host) = session.host else { continue };
+            let before = || Balance { given_bytes: self.crowd.given(host, now), gave_bytes: 0 };
+            let balance: &mut Balance = hosts.entry(host).or_insert_with(before);
+            *balance = balance.with(session);
+        }
+        hosts
+    }
+
+    /// The mean of those who want something and ask for it. However many a public address sends, they count as one.
+    fn mean_given_bytes(&self, hosts: &BTreeMap<IpAddr, Balance>, now: Moment) -> u64 {
         let those = self.sessions.values().filter(|session| !session.is_guest && session.it_wants);
         let those = those.filter(|session| !session.slumber.is_asleep(now));
+        let mut counted = BTreeSet::new();
+        let those = those.filter(|session| session.host.is_none_or(|host| counted.insert(host)));
         let (count, sum) = those.fold((0, 0_u64), |(count, sum), session| {
-            (count + 1, sum.saturating_add(self.given_bytes(session, now)))
+            (count + 1, sum.saturating_add(Balance::of(session, hosts).given_bytes))
         });
-        let mean = sum.checked_div(count).unwrap_or(0);
-        mean + mean / PART_OVER_MEAN
-    }
-
-    /// What a peer was given, with what others from its address were before.
-    fn given_bytes(&self, session: &Session, now: Moment) -> u64 {
-        session.up.total_bytes().saturating_add(self.crowd.given(session.remote.address.ip(), now))
+        sum.checked_div(count).unwrap_or(0)
     }
 
     /// A peer as the choker sees it. What it says to hold counts, and at least what it was given: nobody is served for ever
     /// for saying nothing.
     fn standing(&self, link: LinkId, session: &Session, scales: &Scales, now: Moment) -> Standing {
-        let given_bytes = self.given_bytes(session, now);
+        let Balance { given_bytes, gave_bytes } = Balance::of(session, &scales.hosts);
         let given = given_bytes.checked_div(scales.piece_bytes).and_then(|given| u32::try_from(given).ok());
-        let pieces = session.stock.known().map_or(0, |stock| stock.count()).max(given.unwrap_or(0));
-        let repaid_bytes = session.pipe.down.total_bytes().saturating_mul(REPAID);
+        let said = session.stock.known().map_or(0, |stock| stock.count());
+        let pieces = said.max(given.unwrap_or(0));
+        let hides = given_bytes > u64::from(said) * scales.piece_bytes + scales.untold_bytes;
+        let repaid_bytes = gave_bytes.saturating_mul(REPAID);
         let is_unpaid = given_bytes > scales.turn_bytes.saturating_add(repaid_bytes);
         let is_asleep = session.slumber.is_asleep(now);
         let is_sated = match scales.worth {
             Worth::Gave => is_unpaid,
-            Worth::Lacks => is_asleep || given_bytes > scales.part_bytes || (scales.traded && is_unpaid),
+            Worth::Lacks => {
+                is_asleep || hides || given_bytes > scales.part_bytes || (scales.traded && is_unpaid)
+            }
             Worth::Same => is_asleep,
         };
         let merit = match scales.worth {
@@ -113,7 +143,8 @@ impl Swarm {
             Worth::Lacks => -i64::from(pieces),
             Worth::Same => 0,
         };
-        let (interested, network) = (session.it_wants, session.network);
+        let (interested, network, given_bytes) =
+            (session.it_wants, session.network, session.up.total_bytes());
         Standing { link, interested, merit, given_bytes, pieces, is_sated, is_asleep, network }
     }
 
@@ -388,8 +419,33 @@ struct Scales {
     turn_bytes: u64,
     /// What a seed gives to one.
     part_bytes: u64,
+    /// What somebody may have been given and not say to hold.
+    untold_bytes: u64,
     /// It had something of others itself: it remembers who gave.
     traded: bool,
     /// Some are served and ask for nothing: who ever asked comes before who never did.
     some_sleep: bool,
+    hosts: BTreeMap<IpAddr, Balance>,
+}
+
+/// What passed between us and somebody, since the beginning.
+#[derive(Clone, Copy, Debug, Default)]
+struct Balance {
+    given_bytes: u64,
+    gave_bytes: u64,
+}
+
+impl Balance {
+    /// Of a peer with all others of its public address, since ids cost nothing.
+    fn of(session: &Session, hosts: &BTreeMap<IpAddr, Balance>) -> Balance {
+        let together = session.host.and_then(|host| hosts.get(&host));
+        together.copied().unwrap_or_else(|| Balance::default().with(session))
+    }
+
+    fn with(self, session: &Session) -> Balance {
+        Balance {
+            given_bytes: self.given_bytes.saturating_add(session.up.total_bytes()),
+            gave_bytes: self.gave_bytes.saturating_add(session.pipe.down.total_bytes()),
+        }
+    }
 }

@@ -50,6 +50,57 @@ fn a_seed_of_whom_a_piece_is_lost_serves_no_more_than_who_trades_from_then_on() 
     assert_eq!(served + count(&Message::Unchoke) - count(&Message::Choke), 5);
 }
 
+/// Serves everyone that a seed chooses of twelve guests, seen at these addresses, so many pieces each, of which guest `hider`
+/// tells nothing and the others all but one. Gives who is choked for those who wait.
+fn choked_after(pieces: u32, address: impl Fn(u8) -> [u8; 4], hider: Option<usize>) -> Vec<bool> {
+    let mut stage = Stage::seed();
+    let guests: Vec<LinkId> = (1..=12)
+        .map(|n| {
+            let (link, _) = stage.connected(address(n), None);
+            stage.says(link, stage.register(n, 5000));
+            link
+        })
+        .collect();
+    let is_served =
+        |link: &LinkId| said(&stage.says(*link, Message::Interested), *link).contains(&&Message::Unchoke);
+    let are_served: Vec<bool> = guests.iter().map(is_served).collect();
+    for (n, link) in guests.iter().copied().enumerate().filter(|(n, _)| are_served[*n]) {
+        for piece in 0..u64::from(pieces) {
+            stage.says(link, request(piece));
+            let block = stage.block(piece);
+            stage.happens(Event::Served { link, block, sent: true });
+        }
+        if hider != Some(n) {
+            stage.says(link, stock_of(0, pieces - 2));
+        }
+    }
+    let out = stage.pass(Duration::from_secs(1));
+    guests.iter().map(|link| said(&out, *link).contains(&&Message::Choke)).collect()
+}
+
+#[test]
+fn who_does_not_tell_of_what_it_was_given_makes_room_for_who_waits() {
+    for hider in 0..8 {
+        let choked = choked_after(PIECES, |n| [10, 0, 0, n], Some(hider));
+        assert!(choked[hider], "{hider}");
+    }
+}
+
+/// Of four pairs of guests, seen together at the address of one of them: how many make room.
+fn choked_of_pairs(address: fn(u8) -> [u8; 4]) -> usize {
+    let choked_of = |(one, other): (u8, u8)| {
+        let choked = choked_after(5, |n| address(if n == other { one } else { n }), None);
+        [one, other].iter().filter(|n| choked[usize::from(**n) - 1]).count()
+    };
+    [(1, 2), (3, 5), (4, 8), (7, 6)].map(choked_of).iter().sum()
+}
+
+#[test]
+fn what_all_links_of_one_public_address_were_given_counts_together() {
+    assert!(choked_of_pairs(|n| [20 + n, 1, 1, 1]) >= 7, "all but who is drawn by chance");
+    assert!(choked_of_pairs(|n| [10, 0, 0, n]) <= 5, "neighbours are told apart by nothing");
+}
+
 #[test]
 fn a_seed_suggests_to_each_unchoked_peer_what_it_has_given_out_least() {
     let mut stage = Stage::seed();

@@ -23,14 +23,17 @@ enum Theft {
     Returns,
     /// The same with everyone.
     ReturnsToAll,
+    /// The same, and says truly what it has.
+    ReturnsOpenly,
 }
 
-const THEFTS: [Theft; 4] = [Theft::Asks, Theft::AsksAll, Theft::Returns, Theft::ReturnsToAll];
+const THEFTS: [Theft; 5] =
+    [Theft::Asks, Theft::AsksAll, Theft::Returns, Theft::ReturnsToAll, Theft::ReturnsOpenly];
 
 fn thief(theft: Theft) -> Habits {
-    let returns = matches!(theft, Theft::Returns | Theft::ReturnsToAll);
+    let returns = matches!(theft, Theft::Returns | Theft::ReturnsToAll | Theft::ReturnsOpenly);
     Habits {
-        claims: Claims::Nothing,
+        claims: if theft == Theft::ReturnsOpenly { Claims::Got } else { Claims::Nothing },
         serves: Serves::Nobody,
         asks: true,
         dials: if matches!(theft, Theft::Asks | Theft::Returns) { Dials::Given } else { Dials::Everyone },
