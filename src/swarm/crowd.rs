@@ -15,7 +15,7 @@ const REMEMBERED_MAX: usize = 10_000;
 /// What they were given counts half after such a time: who left with all it wanted is no burden to its neighbours for long.
 const HALF_LIFE: Duration = Duration::from_secs(60);
 
-/// It counts so many times, since what they were given is gone with them. Simulated with 3 of 32 peers that come back as somebody new
+/// What they did not repay counts so many times, since it is gone with them. Simulated with 3 of 32 peers that come back as somebody new
 /// after each 256 KiB, the others end later by a sixth, and by a third if it counted once.
 const GONE: u64 = 3;
 
@@ -68,14 +68,16 @@ impl Crowd {
                 || count(&self.networks, network(ip)) >= places / 2)
     }
 
-    /// A link that is gone was given so much: it counts, and [`GONE`] times, for who comes from its address later.
-    pub fn gave(&mut self, ip: IpAddr, bytes: u64, now: Moment) {
+    /// A link that is gone was given so much, and gave so much: what it did not repay counts, and [`GONE`] times, for who comes from
+    /// its address later.
+    pub fn gave(&mut self, ip: IpAddr, given_bytes: u64, repaid_bytes: u64, now: Moment) {
+        let bytes = given_bytes.saturating_sub(repaid_bytes).saturating_mul(GONE);
         if bytes == 0 || Scope::of(ip) != Scope::Global {
             return;
         }
         let key = host(ip);
         let before = self.given.get(&key).map_or(Given { bytes: 0, at: now }, |given| given.faded(now));
-        let bytes = before.bytes.saturating_add(bytes.saturating_mul(GONE));
+        let bytes = before.bytes.saturating_add(bytes);
         self.given.insert(key, Given { bytes, ..before });
         if self.given.len() > REMEMBERED_MAX
             && let Some(other) = self.given.keys().find(|other| **other != key).copied()
@@ -139,14 +141,18 @@ mod tests {
     #[test]
     fn what_departed_links_were_given_counts_threefold_and_after_a_minute_half_of_that() {
         let (mut crowd, now) = (Crowd::default(), Moment::START);
-        crowd.gave(ip("203.0.113.1"), 500, now);
-        crowd.gave(ip("203.0.113.1"), 400, now);
+        crowd.gave(ip("203.0.113.1"), 500, 0, now);
+        crowd.gave(ip("203.0.113.1"), 400, 0, now);
         assert_eq!(crowd.given(ip("203.0.113.1"), now), 2_700);
         assert_eq!(crowd.given(ip("203.0.113.1"), now.after(HALF_LIFE)), 1_350);
         assert_eq!(crowd.given(ip("203.0.113.1"), now.after(HALF_LIFE * 1_000)), 0);
         assert_eq!(crowd.given(ip("203.0.113.2"), now), 0);
+        crowd.gave(ip("203.0.113.2"), 700, 600, now);
+        assert_eq!(crowd.given(ip("203.0.113.2"), now), 300, "it repaid the rest");
+        crowd.gave(ip("203.0.113.3"), 700, 900, now);
+        assert_eq!(crowd.given(ip("203.0.113.3"), now), 0);
         for near in ["127.0.0.1", "192.168.1.7", "fd00::7"] {
-            crowd.gave(ip(near), 900, now);
+            crowd.gave(ip(near), 900, 0, now);
             assert_eq!(crowd.given(ip(near), now), 0, "many may be seen at {near}");
         }
     }
@@ -155,7 +161,7 @@ mod tests {
     fn what_departed_links_were_given_fades_however_often_others_depart() {
         let (mut crowd, mut now) = (Crowd::default(), Moment::START);
         for _ in 0..1_000 {
-            crowd.gave(ip("203.0.113.1"), 1_000, now);
+            crowd.gave(ip("203.0.113.1"), 1_000, 0, now);
             now = now.after(Duration::from_secs(20));
         }
         assert!(crowd.given(ip("203.0.113.1"), now) <= 18_000, "three in each half-life");
@@ -165,7 +171,7 @@ mod tests {
     fn only_so_many_addresses_are_remembered() {
         let mut crowd = Crowd::default();
         let far = |n: u32| IpAddr::V4(Ipv4Addr::from_bits(0x0b00_0000 + n));
-        (0..20_000).for_each(|n| crowd.gave(far(n), 1, Moment::START));
+        (0..20_000).for_each(|n| crowd.gave(far(n), 1, 0, Moment::START));
         assert_eq!(crowd.given.len(), REMEMBERED_MAX);
     }
 }

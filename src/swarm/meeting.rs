@@ -201,7 +201,7 @@ impl Swarm {
         self.linked.remove(&(session.remote.id, link));
         let ip = session.remote.address.ip();
         self.crowd.went(ip);
-        self.crowd.gave(ip, session.up.total_bytes(), turn.now);
+        self.crowd.gave(ip, session.up.total_bytes(), session.pipe.down.total_bytes(), turn.now);
         if let Some(picker) = &mut self.picker {
             session
                 .stock
