@@ -29,12 +29,11 @@ pub(crate) enum Ended {
         share: ShareId,
         block: Block,
         outcome: Result<(), StoreError>,
+        /// Whether the share should be committed now.
+        is_commit_urgent: bool,
     },
     /// The files to be moved into place now.
-    Counted {
-        share: ShareId,
-        whole: Vec<FileIndex>,
-    },
+    Counted { share: ShareId, whole: Vec<FileIndex> },
 }
 
 /// The driver's end of the thread, which begins with the first job.
@@ -79,7 +78,8 @@ fn work(queue: &Receiver<Job>, told: &mpsc::Sender<Ended>) -> Done {
     while let Ok(job) = queue.recv() {
         let ended = match job {
             Job::Write { share, store, block, bytes } => {
-                Ended::Wrote { share, block, outcome: store.write(block, &bytes) }
+                let outcome = store.write(block, &bytes);
+                Ended::Wrote { share, block, outcome, is_commit_urgent: store.is_commit_urgent() }
             }
             Job::Count { share, store, pieces } => {
                 let whole = pieces.into_iter().flat_map(|piece| store.count(piece)).collect();

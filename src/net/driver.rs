@@ -263,9 +263,11 @@ impl Driver {
     fn ended(&mut self, ended: Ended) {
         self.disk_jobs -= 1;
         match ended {
-            Ended::Wrote { share, block, outcome } => {
+            Ended::Wrote { share, block, outcome, is_commit_urgent } => {
                 let done = self.unless_refused(share, outcome).is_some();
-                self.commit_in_time(share, Instant::now());
+                if is_commit_urgent {
+                    self.commit_at_once(share);
+                }
                 self.tell(Event::Wrote { share, block, done });
             }
             Ended::Counted { share, whole } => self.counted(share, whole),

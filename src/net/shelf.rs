@@ -93,12 +93,17 @@ impl Shelf {
         if self.is_committing || self.trouble.is_some() || !self.store.is_commit_due() {
             return false;
         }
-        let is_due =
-            *self.commit_at.get_or_insert(now + COMMIT_AFTER) <= now || self.store.is_commit_urgent();
-        if is_due {
-            (self.commit_at, self.is_committing) = (None, true);
+        let is_due = *self.commit_at.get_or_insert(now + COMMIT_AFTER) <= now;
+        is_due && self.begins_commit_at_once()
+    }
+
+    /// Whether what was written can be committed before its time. Not while a disk refuses.
+    pub(crate) fn begins_commit_at_once(&mut self) -> bool {
+        if self.is_committing || self.trouble.is_some() {
+            return false;
         }
-        is_due
+        (self.commit_at, self.is_committing) = (None, true);
+        true
     }
 
     /// A commit ended.

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use std::{fmt, io, thread};
 
 use minibit::content::{Block, PieceIndex};
@@ -216,42 +217,61 @@ fn a_commit_is_urgent_once_32_mib_were_written_and_no_longer_once_they_are_synce
 }
 
 #[test]
+fn what_is_written_is_synced_from_64_mib_on_though_no_piece_of_it_is_whole() {
+    let scene = Scene::new();
+    scene.store.commit().expect("the disk is well");
+    assert!(!scene.store.is_commit_due());
+    let (synced, syncs) = sync_channel(1);
+    scene.disk.0.lock().expect("nobody panics with it").meanwhile =
+        Some(Box::new(move || synced.send(()).expect("one sync")));
+    (0..2 * BLOCKS_UNTIL_COMMIT).for_each(|_| scene.write(0));
+    assert!(scene.store.is_commit_urgent() && syncs.try_recv().is_err());
+    scene.write(0);
+    assert!(!scene.store.is_commit_urgent() && syncs.try_recv().is_ok());
+}
+
+#[test]
 fn nobody_who_writes_waits_for_a_sync_until_64_mib_are_unsynced() {
     let scene = Scene::new();
     (2..BLOCKS_UNTIL_COMMIT).for_each(|_| scene.write(0));
     let (wrote, written) = sync_channel(BLOCKS_UNTIL_COMMIT + 1);
     let (again, shared, block) = (Arc::downgrade(&scene.store), scene.shared.clone(), scene.block(0));
+    let (begun, writers) = sync_channel(1);
     scene.disk.0.lock().expect("nobody panics with it").meanwhile = Some(Box::new(move || {
         let store = again.upgrade().expect("it commits");
         let mut bytes = vec![0; block.length as usize];
         shared.store.read(block, &mut bytes).expect("readable");
-        let writer = move || {
+        let writer = thread::spawn(move || {
             (0..=BLOCKS_UNTIL_COMMIT).for_each(|_| {
                 store.write(block, &bytes).expect("the disk is well");
-                let _ = wrote.send(());
+                wrote.send(()).expect("somebody counts");
             });
-        };
-        thread::spawn(writer);
-        (0..BLOCKS_UNTIL_COMMIT).for_each(|_| written.recv().expect("it writes on"));
+        });
+        let next = || written.recv_timeout(Duration::from_secs(60));
+        (0..BLOCKS_UNTIL_COMMIT).for_each(|_| next().expect("it writes on"));
         assert!(written.try_recv().is_err(), "it waits");
+        begun.send((writer, written)).expect("one writer");
     }));
     scene.store.commit().expect("the disk is well");
-    assert!(scene.disk.0.lock().expect("nobody panics with it").meanwhile.is_none(), "something was synced");
+    let (writer, written) = writers.recv().expect("something was synced");
+    written.recv_timeout(Duration::from_secs(60)).expect("it waits no more");
+    writer.join().expect("it wrote everything");
 }
 
 /// On Linux: elsewhere each is synced by itself.
 #[cfg(target_os = "linux")]
 #[test]
-fn files_that_took_their_place_make_no_commit_urgent() {
+fn files_that_took_their_place_alone_or_with_others_make_no_commit_urgent() {
     const SMALL_BYTES: usize = 1024 * 1024;
-    let names: Vec<String> = (0..65).map(|number| number.to_string()).collect();
+    let names: Vec<String> = (0..64).map(|number| number.to_string()).collect();
     let mut files: Vec<_> = names.iter().map(|name| (name.as_str(), SMALL_BYTES)).collect();
-    files.push(("one more", 16));
+    files.extend([("one more", 16), ("large", 33 * SMALL_BYTES)]);
     let world = world(&files);
     let shared = share(&world.there);
     let (store, diary) = opened(&world, &shared, Differing::Replaced);
     let geometry = shared.metainfo.geometry();
-    for file in geometry.files().take(64) {
+    let last = geometry.files().find(|file| shared.metainfo.file(*file).length == 16);
+    for file in geometry.files().filter(|file| Some(*file) != last) {
         geometry.pieces_of(file).for_each(|piece| copy_piece(&shared.store, &store, piece));
     }
     assert!(diary.has("sync all"), "64 MiB of small files are moved together");

@@ -15,24 +15,22 @@ impl Driver {
             return;
         }
         let now = Instant::now();
-        let shares: Vec<ShareId> = self.shelves.keys().copied().collect();
-        for share in shares {
-            self.commit_in_time(share, now);
-            let shelf = self.shelf(share);
-            if shelf.is_download && shelf.begins_probe(now) {
-                let probe = jobs::probe(shelf.store.clone(), share, self.stopping.clone());
+        for (share, shelf) in self.shelves.iter_mut().filter(|(_, shelf)| shelf.is_download) {
+            if shelf.begins_commit(now) {
                 self.disk_jobs += 1;
-                self.work.spawn(probe);
+                self.work.spawn(jobs::commit(shelf.store.clone(), *share));
+            }
+            if shelf.begins_probe(now) {
+                self.disk_jobs += 1;
+                self.work.spawn(jobs::probe(shelf.store.clone(), *share, self.stopping.clone()));
             }
         }
     }
 
-    /// Begins the commit that is due.
-    pub(super) fn commit_in_time(&mut self, share: ShareId, now: Instant) {
-        let is_stopping = self.is_stopping();
-        let shelf = self.shelf(share);
-        if shelf.is_download && !is_stopping && shelf.begins_commit(now) {
-            let commit = jobs::commit(shelf.store.clone(), share);
+    /// Begins a commit, whatever the time, unless one is under way.
+    pub(super) fn commit_at_once(&mut self, share: ShareId) {
+        if !self.is_stopping() && self.shelf(share).begins_commit_at_once() {
+            let commit = jobs::commit(self.shelf(share).store.clone(), share);
             self.disk_jobs += 1;
             self.work.spawn(commit);
         }

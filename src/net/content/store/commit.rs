@@ -22,13 +22,12 @@ impl Store {
         self.ledger().is_news()
     }
 
-    /// Whether so much was written since everything was last synced that it should be again.
+    /// Whether so much was written since the last sync that the next should begin.
     pub fn is_commit_urgent(&self) -> bool {
-        let ledger = self.ledger();
-        ledger.is_news() && ledger.written_bytes() >= COMMITTED_BYTES
+        self.ledger().unsynced.written_bytes() >= COMMITTED_BYTES
     }
 
-    /// Syncs what was kept since the last commit, and notes it in the journal. A second one waits for the first.
+    /// Syncs what was written since the last commit, and notes in the journal what was kept. A second one waits for the first.
     ///
     /// After an error what was kept since is not noted. Bytes that the disk refused to sync count as lost, though a read
     /// may still find them in memory (see [`Store::take_lost`]); what else failed is tried again with the next commit.
@@ -40,25 +39,32 @@ impl Store {
     /// Commits, if more than `bytes` are not synced yet once the commit under way has ended.
     pub(super) fn commit_beyond(&self, bytes: u64) -> Result<(), StoreError> {
         let mut journal = lock(&self.download().journal);
-        if self.ledger().unsynced_bytes() > bytes { self.commit_with(&mut journal) } else { Ok(()) }
+        if self.ledger().unsynced.bytes() > bytes { self.commit_with(&mut journal) } else { Ok(()) }
     }
 
     fn commit_with(&self, journal: &mut Option<Journal>) -> Result<(), StoreError> {
-        if self.is_commit_due() {
-            self.download().room.see_in_place()?; // who took it away hears it now, and not at the end of a large file
+        if !self.is_commit_due() && self.ledger().unsynced.written_bytes() == 0 {
+            return Ok(());
         }
-        let news = {
+        self.download().room.see_in_place()?; // who took it away hears it now, and not at the end of a large file
+        let (written, news) = {
             let mut ledger = self.ledger();
-            ledger.begin_sync();
-            ledger.take_news()
+            (ledger.unsynced.begin_sync(), ledger.take_news())
         };
-        let outcome = news.map_or(Ok(()), |news| self.make_last(journal, news));
-        self.ledger().end_sync();
+        let outcome = self.make_last(journal, &written, news);
+        self.ledger().unsynced.end_sync();
         outcome
     }
 
-    fn make_last(&self, journal: &mut Option<Journal>, mut news: News) -> Result<(), StoreError> {
-        let unsynced = self.sync(&news.kept);
+    /// Syncs these files, and those of what was kept; then notes that.
+    fn make_last(
+        &self,
+        journal: &mut Option<Journal>,
+        written: &[FileIndex],
+        news: Option<News>,
+    ) -> Result<(), StoreError> {
+        let Some(mut news) = news else { return self.sync(written, &[]) };
+        let unsynced = self.sync(written, &news.kept);
         // What was lost meanwhile is not noted, nor what came again since: that is synced with the next commit.
         let noted = self.ledger().noted();
         news.kept.retain(|piece| noted.contains(*piece));
@@ -125,13 +131,16 @@ impl Store {
         }
     }
 
-    /// Syncs the files of `pieces` that are in the making; those in their final place were synced on the way there. What
-    /// could not be synced is lost.
-    fn sync(&self, pieces: &[PieceIndex]) -> Result<(), StoreError> {
+    /// Syncs those of `written`, and of the files of `pieces`, that are in the making; those in their final place were synced on the
+    /// way there. What could not be synced is lost.
+    fn sync(&self, written: &[FileIndex], pieces: &[PieceIndex]) -> Result<(), StoreError> {
         let files: BTreeSet<FileIndex> = {
             let (ledger, geometry) = (self.ledger(), self.metainfo.geometry());
             let files = pieces.iter().map(|piece| geometry.place(*piece).0);
-            files.filter(|file| !matches!(ledger.place(*file), Place::Final(_))).collect()
+            files
+                .chain(written.iter().copied())
+                .filter(|file| !matches!(ledger.place(*file), Place::Final(_)))
+                .collect()
         };
         if files.len() > SYNCED_SINGLY_MAX && SYNCS_IN_ONE_GO {
             let room = &self.download().room;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::renewal::{Losses, Renewal};
+use super::unsynced::Unsynced;
 use crate::content::{Block, FileIndex, Geometry, Metainfo, PieceIndex, PieceSet};
 use crate::net::content::stamp::Stamp;
 
@@ -44,9 +45,8 @@ pub(super) struct Ledger {
     news: News,
     /// Kept where a copy stands that is to be mended: the journal speaks of these once they are in the making, no sooner.
     standing: PieceSet,
-    /// Bytes written since everything was last begun to be synced, and those that are being synced.
-    written_bytes: u64,
-    syncing_bytes: u64,
+    /// What was written and is not synced.
+    pub(super) unsynced: Unsynced,
     /// Held on the word of an earlier run: to be checked before anybody is given them, and before their file takes its place.
     unchecked: PieceSet,
     /// Held no more, and nobody was told.
@@ -97,8 +97,7 @@ impl Ledger {
             finished: false,
             news: News::default(),
             standing: PieceSet::empty(geometry.piece_count()),
-            written_bytes: 0,
-            syncing_bytes: 0,
+            unsynced: Unsynced::default(),
             unchecked: PieceSet::empty(geometry.piece_count()),
             lost: Vec::new(),
             begun: BTreeSet::new(),
@@ -139,6 +138,7 @@ impl Ledger {
         let before = std::mem::replace(&mut self.places[file.index()], place);
         if matches!(place, Place::Final(_)) {
             self.begun.remove(&file);
+            self.unsynced.moved(file);
         }
         if self.is_selected(file) {
             self.making =
@@ -207,27 +207,7 @@ impl Ledger {
     /// Counts the bytes of `block`, written since there were so many `losses`.
     pub(super) fn wrote(&mut self, geometry: &Geometry, block: Block, losses: Losses) {
         self.renewal.wrote(geometry, block, losses);
-        self.written_bytes += u64::from(block.length);
-    }
-
-    /// Bytes written since everything was last begun to be synced.
-    pub(super) fn written_bytes(&self) -> u64 {
-        self.written_bytes
-    }
-
-    /// Everything written so far is being synced; that ends before it begins again.
-    pub(super) fn begin_sync(&mut self) {
-        self.syncing_bytes = std::mem::take(&mut self.written_bytes);
-    }
-
-    /// It is synced, or given up.
-    pub(super) fn end_sync(&mut self) {
-        self.syncing_bytes = 0;
-    }
-
-    /// Bytes written that are not synced yet.
-    pub(super) fn unsynced_bytes(&self) -> u64 {
-        self.syncing_bytes + self.written_bytes
+        self.unsynced.wrote(geometry.place(block.piece).0, block.length.into());
     }
 
     /// Takes `pieces` for held on the word of an earlier run.

@@ -20,6 +20,7 @@ pub mod select;
 mod space;
 mod survey;
 mod trouble;
+mod unsynced;
 
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -226,7 +227,7 @@ impl Store {
                 ledger.begin(file);
             }
             ledger.wrote(self.metainfo.geometry(), block, losses);
-            ledger.unsynced_bytes() > UNSYNCED_BYTES_MAX
+            ledger.unsynced.bytes() > UNSYNCED_BYTES_MAX
         };
         if is_too_much { self.commit_beyond(UNSYNCED_BYTES_MAX) } else { Ok(()) }
     }

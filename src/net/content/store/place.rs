@@ -97,9 +97,9 @@ impl Store {
             let room = &self.download().room;
             // The handle of a folder may be good for paths only; that of a file is good for syncing.
             let any = self.making(group[0])?;
-            self.ledger().begin_sync();
+            self.ledger().unsynced.begin_sync();
             let synced = room.gate().pass(Change::SyncAll, || sync_file_system(&any.file));
-            self.ledger().end_sync();
+            self.ledger().unsynced.end_sync();
             synced.map_err(|error| room.failed_file("cannot sync", group[0], error))?;
         }
         Ok(())
