@@ -94,8 +94,9 @@ pub struct Remote {
 pub struct Session {
     /// Who.
     pub remote: Remote,
-    /// The address and the network that it is seen from, if public ones: neighbours elsewhere are told apart by nothing.
+    /// The address that it is seen from, if a public one: neighbours elsewhere are told apart by nothing.
     pub host: Option<IpAddr>,
+    /// The network of that.
     pub network: Option<IpAddr>,
     /// Only on the register's account: no blocks in either direction.
     pub is_guest: bool,

@@ -96,7 +96,7 @@ impl Swarm {
         let mut hosts = BTreeMap::new();
         for session in self.sessions.values() {
             let Some(host) = session.host else { continue };
-            let before = || Balance { given_bytes: self.crowd.given(host, now), gave_bytes: 0 };
+            let before = || Balance { given_bytes: self.crowd.given(host, now), ..Balance::default() };
             let balance: &mut Balance = hosts.entry(host).or_insert_with(before);
             *balance = balance.with(session);
         }
@@ -118,13 +118,14 @@ impl Swarm {
     /// A peer as the choker sees it. What it says to hold counts, and at least what it was given: nobody is served for ever
     /// for saying nothing.
     fn standing(&self, link: LinkId, session: &Session, scales: &Scales, now: Moment) -> Standing {
-        let Balance { given_bytes, gave_bytes } = Balance::of(session, &scales.hosts);
-        let given = given_bytes.checked_div(scales.piece_bytes).and_then(|given| u32::try_from(given).ok());
-        let said = session.stock.known().map_or(0, |stock| stock.count());
-        let pieces = said.max(given.unwrap_or(0));
-        let hides = given_bytes > u64::from(said) * scales.piece_bytes + scales.untold_bytes;
-        let repaid_bytes = gave_bytes.saturating_mul(REPAID);
-        let is_unpaid = given_bytes > scales.turn_bytes.saturating_add(repaid_bytes);
+        let Balance { given_bytes, gave_bytes, said } = Balance::of(session, &scales.hosts);
+        let own_bytes = session.up.total_bytes();
+        // Not what neighbours were given who are still there: of those at one address, too, who is behind comes first.
+        let given = own_bytes.saturating_add(self.crowd.given(session.remote.address.ip(), now));
+        let given = given.checked_div(scales.piece_bytes).and_then(|given| u32::try_from(given).ok());
+        let pieces = said_by(session).max(given.unwrap_or(0));
+        let hides = given_bytes > said.saturating_mul(scales.piece_bytes).saturating_add(scales.untold_bytes);
+        let is_unpaid = given_bytes > scales.turn_bytes.saturating_add(gave_bytes.saturating_mul(REPAID));
         let is_asleep = session.slumber.is_asleep(now);
         let is_sated = match scales.worth {
             Worth::Gave => is_unpaid,
@@ -137,15 +138,15 @@ impl Swarm {
             Worth::Gave => i64::try_from(session.pipe.down.recent_bytes(now)).unwrap_or(i64::MAX),
             Worth::Lacks if is_asleep => i64::MIN,
             Worth::Lacks if is_sated => {
-                -i64::from(u32::MAX) - i64::try_from(given_bytes / 4).unwrap_or(i64::MAX / 2)
+                let given = i64::try_from(given_bytes / 4).unwrap_or(i64::MAX / 2);
+                -i64::from(u32::MAX) - given - i64::from(pieces)
             }
             Worth::Lacks if scales.some_sleep && !session.slumber.has_asked() => UNTRIED,
             Worth::Lacks => -i64::from(pieces),
             Worth::Same => 0,
         };
-        let (interested, network, given_bytes) =
-            (session.it_wants, session.network, session.up.total_bytes());
-        Standing { link, interested, merit, given_bytes, pieces, is_sated, is_asleep, network }
+        let (interested, network) = (session.it_wants, session.network);
+        Standing { link, interested, merit, given_bytes: own_bytes, pieces, is_sated, is_asleep, network }
     }
 
     fn worth(&self) -> Worth {
@@ -433,6 +434,8 @@ struct Scales {
 struct Balance {
     given_bytes: u64,
     gave_bytes: u64,
+    /// Pieces that it says to hold.
+    said: u64,
 }
 
 impl Balance {
@@ -446,6 +449,12 @@ impl Balance {
         Balance {
             given_bytes: self.given_bytes.saturating_add(session.up.total_bytes()),
             gave_bytes: self.gave_bytes.saturating_add(session.pipe.down.total_bytes()),
+            said: self.said + u64::from(said_by(session)),
         }
     }
+}
+
+/// How many pieces a peer says to hold.
+fn said_by(session: &Session) -> u32 {
+    session.stock.known().map_or(0, |stock| stock.count())
 }

@@ -101,6 +101,33 @@ fn what_all_links_of_one_public_address_were_given_counts_together() {
     assert!(choked_of_pairs(|n| [10, 0, 0, n]) <= 5, "neighbours are told apart by nothing");
 }
 
+/// Twelve neighbours at one public address, of whom some have much; then one more comes.
+#[test]
+fn who_comes_new_to_an_address_whose_others_were_given_much_is_served_before_them() {
+    let mut stage = Stage::seed();
+    let guests: Vec<LinkId> = (1..=12)
+        .map(|n| {
+            let (link, _) = stage.connected([203, 0, 113, 1], None);
+            stage.says(link, stage.register(n, 5000));
+            link
+        })
+        .collect();
+    for link in guests {
+        stage.says(link, Message::Interested);
+        for piece in 0..u64::from(PIECES) {
+            stage.says(link, request(piece));
+            let block = stage.block(piece);
+            stage.happens(Event::Served { link, block, sent: true });
+        }
+        stage.says(link, stock_of(0, PIECES - 2));
+    }
+    let (link, _) = stage.connected([203, 0, 113, 1], None);
+    stage.says(link, stage.register(13, 5000));
+    let mut out = stage.says(link, Message::Interested);
+    out.extend(stage.pass(Duration::from_secs(1)));
+    assert!(said(&out, link).contains(&&Message::Unchoke));
+}
+
 #[test]
 fn a_seed_suggests_to_each_unchoked_peer_what_it_has_given_out_least() {
     let mut stage = Stage::seed();
