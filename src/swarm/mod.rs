@@ -13,6 +13,7 @@ mod doubting;
 mod download;
 mod holdings;
 mod meeting;
+mod merit;
 mod picker;
 mod pipe;
 mod rate;
