@@ -90,7 +90,7 @@ impl Shelf {
 
     /// Whether what was kept is to be committed now; called often.
     pub(crate) fn begins_commit(&mut self, now: Instant) -> bool {
-        if self.is_committing || self.trouble.is_some() || !self.store.is_commit_due() {
+        if !(self.can_commit() && self.store.is_commit_due()) {
             return false;
         }
         let is_due = *self.commit_at.get_or_insert(now + COMMIT_AFTER) <= now;
@@ -99,11 +99,15 @@ impl Shelf {
 
     /// Whether what was written can be committed before its time. Not while a disk refuses.
     pub(crate) fn begins_commit_at_once(&mut self) -> bool {
-        if self.is_committing || self.trouble.is_some() {
-            return false;
+        let begins = self.can_commit();
+        if begins {
+            (self.commit_at, self.is_committing) = (None, true);
         }
-        (self.commit_at, self.is_committing) = (None, true);
-        true
+        begins
+    }
+
+    fn can_commit(&self) -> bool {
+        !self.is_committing && self.trouble.is_none()
     }
 
     /// A commit ended.

@@ -215,6 +215,11 @@ impl Ledger {
         pieces.for_each(|piece| _ = self.unchecked.insert(piece));
     }
 
+    /// Whether everything held was looked at in this life.
+    pub(super) fn is_all_checked(&self) -> bool {
+        self.unchecked.is_empty()
+    }
+
     /// Whether `piece` was not looked at in this life.
     pub(super) fn is_unchecked(&self, piece: PieceIndex) -> bool {
         self.unchecked.contains(piece)
