@@ -28,9 +28,8 @@ pub(crate) enum Ended {
     Wrote {
         share: ShareId,
         block: Block,
-        outcome: Result<(), StoreError>,
         /// Whether the share should be committed now.
-        is_commit_urgent: bool,
+        outcome: Result<bool, StoreError>,
     },
     /// The files to be moved into place now.
     Counted { share: ShareId, whole: Vec<FileIndex> },
@@ -79,7 +78,7 @@ fn work(queue: &Receiver<Job>, told: &mpsc::Sender<Ended>) -> Done {
         let ended = match job {
             Job::Write { share, store, block, bytes } => {
                 let outcome = store.write(block, &bytes);
-                Ended::Wrote { share, block, outcome, is_commit_urgent: store.is_commit_urgent() }
+                Ended::Wrote { share, block, outcome }
             }
             Job::Count { share, store, pieces } => {
                 let whole = pieces.into_iter().flat_map(|piece| store.count(piece)).collect();

@@ -263,12 +263,12 @@ impl Driver {
     fn ended(&mut self, ended: Ended) {
         self.disk_jobs -= 1;
         match ended {
-            Ended::Wrote { share, block, outcome, is_commit_urgent } => {
-                let done = self.unless_refused(share, outcome).is_some();
-                if is_commit_urgent {
+            Ended::Wrote { share, block, outcome } => {
+                let is_commit_urgent = self.unless_refused(share, outcome);
+                if is_commit_urgent == Some(true) {
                     self.commit_at_once(share);
                 }
-                self.tell(Event::Wrote { share, block, done });
+                self.tell(Event::Wrote { share, block, done: is_commit_urgent.is_some() });
             }
             Ended::Counted { share, whole } => self.counted(share, whole),
         }

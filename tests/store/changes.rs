@@ -249,7 +249,7 @@ fn a_piece_written_before_its_file_was_cut_short_and_counted_after_is_fetched_ag
             shared.store.read(block, &mut bytes).expect("readable");
             store.write(block, &bytes)
         });
-        parts.collect::<Result<(), StoreError>>()
+        parts.collect::<Result<Vec<bool>, StoreError>>()
     };
     write(pieces[0]).expect("writable");
     OpenOptions::new().write(true).open(partial(&world.here, &shared, 0)).unwrap().set_len(0).unwrap();

@@ -81,10 +81,11 @@ impl Scene {
         blocks(&self.store, self.piece)[number]
     }
 
-    fn write(&self, number: usize) {
+    /// Whether a commit is urgent then.
+    fn write(&self, number: usize) -> bool {
         let mut bytes = vec![0; self.block(number).length as usize];
         self.shared.store.read(self.block(number), &mut bytes).expect("readable");
-        self.store.write(self.block(number), &bytes).expect("writable");
+        self.store.write(self.block(number), &bytes).expect("writable")
     }
 
     /// The disk loses all that was written.
@@ -140,7 +141,7 @@ fn wherever_a_sync_fails_and_whenever_that_is_told_the_file_in_its_place_is_righ
                 told = scene.told();
             }
             match step {
-                0 | 1 => scene.write(step),
+                0 | 1 => _ = scene.write(step),
                 2 => scene.store.keep(scene.piece).expect("counted, or too late"),
                 _ => {}
             }
@@ -208,12 +209,11 @@ const BLOCKS_UNTIL_COMMIT: usize = 32 * 64;
 #[test]
 fn a_commit_is_urgent_once_32_mib_were_written_and_no_longer_once_they_are_synced() {
     let scene = Scene::new();
-    (1..BLOCKS_UNTIL_COMMIT - 2).for_each(|_| scene.write(0)); // two blocks were written before
-    assert!(!scene.store.is_commit_urgent());
-    scene.write(0);
-    assert!(scene.store.is_commit_urgent());
+    let mut before = 2..BLOCKS_UNTIL_COMMIT - 1; // two blocks were written already
+    assert!(before.all(|_| !scene.write(0)));
+    assert!(scene.write(0));
     scene.store.commit().expect("the disk is well");
-    assert!(!scene.store.is_commit_urgent());
+    assert!(!scene.write(0));
 }
 
 #[test]
@@ -224,16 +224,15 @@ fn what_is_written_is_synced_from_64_mib_on_though_no_piece_of_it_is_whole() {
     let (synced, syncs) = sync_channel(1);
     scene.disk.0.lock().expect("nobody panics with it").meanwhile =
         Some(Box::new(move || synced.send(()).expect("one sync")));
-    (0..2 * BLOCKS_UNTIL_COMMIT).for_each(|_| scene.write(0));
-    assert!(scene.store.is_commit_urgent() && syncs.try_recv().is_err());
-    scene.write(0);
-    assert!(!scene.store.is_commit_urgent() && syncs.try_recv().is_ok());
+    let are_urgent: Vec<bool> = (0..2 * BLOCKS_UNTIL_COMMIT).map(|_| scene.write(0)).collect();
+    assert!(are_urgent.ends_with(&[true]) && syncs.try_recv().is_err());
+    assert!(!scene.write(0) && syncs.try_recv().is_ok());
 }
 
 #[test]
 fn nobody_who_writes_waits_for_a_sync_until_64_mib_are_unsynced() {
     let scene = Scene::new();
-    (2..BLOCKS_UNTIL_COMMIT).for_each(|_| scene.write(0));
+    (2..BLOCKS_UNTIL_COMMIT).for_each(|_| _ = scene.write(0));
     let (wrote, written) = sync_channel(BLOCKS_UNTIL_COMMIT + 1);
     let (again, shared, block) = (Arc::downgrade(&scene.store), scene.shared.clone(), scene.block(0));
     let (begun, writers) = sync_channel(1);
@@ -270,12 +269,13 @@ fn files_that_took_their_place_alone_or_with_others_make_no_commit_urgent() {
     let shared = share(&world.there);
     let (store, diary) = opened(&world, &shared, Differing::Replaced);
     let geometry = shared.metainfo.geometry();
-    let last = geometry.files().find(|file| shared.metainfo.file(*file).length == 16);
-    for file in geometry.files().filter(|file| Some(*file) != last) {
+    let last = geometry.files().find(|file| shared.metainfo.file(*file).length == 16).expect("one more");
+    for file in geometry.files().filter(|file| *file != last) {
         geometry.pieces_of(file).for_each(|piece| copy_piece(&shared.store, &store, piece));
     }
     assert!(diary.has("sync all"), "64 MiB of small files are moved together");
-    assert!(store.is_commit_due() && !store.is_commit_urgent());
+    let block = blocks(&store, geometry.pieces_of(last).next().expect("16 bytes"))[0];
+    assert!(store.is_commit_due() && !store.write(block, &content("one more", 16)).expect("writable"));
 }
 
 /// What is written and synced, told by their paths.

@@ -186,7 +186,7 @@ impl Player<'_> {
     fn write_block(&self, store: &Store, block: Block) -> Result<(), StoreError> {
         let mut bytes = vec![0; block.length as usize];
         self.shared.store.read(block, &mut bytes).expect("the source is there");
-        store.write(block, &bytes)
+        store.write(block, &bytes).map(|_| ())
     }
 
     fn commit(&mut self, store: &Store, kept: &mut BTreeSet<u32>, missing: &mut Vec<PieceIndex>) {

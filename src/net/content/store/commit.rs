@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::journal::{JOURNAL, Journal, Told, Whereabouts};
 use super::ledger::{News, Place};
 use super::place::{SYNCS_IN_ONE_GO, sync_file_system};
-use super::{COMMITTED_BYTES, Change, Store, StoreError};
+use super::{Change, Store, StoreError};
 use crate::content::{FileIndex, PieceIndex, PieceSet};
 use crate::net::content::beneath::Standing;
 use crate::net::content::stamp::{Mark, Stamp};
@@ -20,11 +20,6 @@ impl Store {
     /// Whether anything changed since the last commit.
     pub fn is_commit_due(&self) -> bool {
         self.ledger().is_news()
-    }
-
-    /// Whether so much was written since the last sync that the next should begin.
-    pub fn is_commit_urgent(&self) -> bool {
-        self.ledger().unsynced.written_bytes() >= COMMITTED_BYTES
     }
 
     /// Syncs what was written since the last commit, and notes in the journal what was kept. A second one waits for the first.

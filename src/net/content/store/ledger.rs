@@ -52,7 +52,7 @@ pub(super) struct Ledger {
     /// Held no more, and nobody was told.
     lost: Vec<PieceIndex>,
     /// Files in the making that have their full length, for all we know.
-    begun: BTreeSet<FileIndex>,
+    begun: Vec<bool>,
     /// Who counts what is gone comes too late.
     renewal: Renewal,
 }
@@ -100,7 +100,7 @@ impl Ledger {
             unsynced: Unsynced::default(),
             unchecked: PieceSet::empty(geometry.piece_count()),
             lost: Vec::new(),
-            begun: BTreeSet::new(),
+            begun: vec![false; geometry.file_count()],
             renewal: Renewal::new(geometry),
         }
     }
@@ -137,7 +137,7 @@ impl Ledger {
     fn set(&mut self, file: FileIndex, place: Place) {
         let before = std::mem::replace(&mut self.places[file.index()], place);
         if matches!(place, Place::Final(_)) {
-            self.begun.remove(&file);
+            self.begun[file.index()] = false;
             self.unsynced.moved(file);
         }
         if self.is_selected(file) {
@@ -237,18 +237,18 @@ impl Ledger {
 
     /// `file` in the making has its full length.
     pub(super) fn begin(&mut self, file: FileIndex) {
-        self.begun.insert(file);
+        self.begun[file.index()] = true;
     }
 
     /// Whether it had.
     pub(super) fn is_begun(&self, file: FileIndex) -> bool {
-        self.begun.contains(&file)
+        self.begun[file.index()]
     }
 
     /// Forgets all of a file in the making that somebody cut short, half-done pieces too.
     pub(super) fn lose_cut(&mut self, metainfo: &Metainfo, file: FileIndex) {
         self.lose(metainfo, file, Place::Making);
-        self.begun.remove(&file);
+        self.begun[file.index()] = false;
         self.begin_again(metainfo.geometry().pieces_of(file).collect());
     }
 

@@ -203,14 +203,15 @@ impl Store {
         self.path.clone()
     }
 
-    /// Writes `bytes` by position into the file in the making. What is verified already is left as it is.
-    pub fn write(&self, block: Block, bytes: &[u8]) -> Result<(), StoreError> {
+    /// Writes `bytes` by position into the file in the making. What is verified already is left as it is. True when so much
+    /// was written since the last sync that the next should begin.
+    pub fn write(&self, block: Block, bytes: &[u8]) -> Result<bool, StoreError> {
         assert_eq!(bytes.len(), block.length as usize, "a block fills its place");
         let (file, start) = self.metainfo.geometry().place(block.piece);
         let losses = {
             let ledger = self.ledger();
             if ledger.kept().contains(block.piece) || ledger.place(file) != Place::Making {
-                return Ok(());
+                return Ok(false);
             }
             ledger.losses()
         };
@@ -221,15 +222,19 @@ impl Store {
         let written =
             room.gate().pass(Change::Write(&path, at, bytes), || handle.file.write_all_at(bytes, at));
         written.map_err(|error| room.failed_file("cannot write", file, error))?;
-        let is_too_much = {
+        let (is_urgent, is_too_much) = {
             let mut ledger = self.ledger();
             if is_all_of_it {
                 ledger.begin(file);
             }
             ledger.wrote(self.metainfo.geometry(), block, losses);
-            ledger.unsynced.bytes() > UNSYNCED_BYTES_MAX
+            let unsynced = &ledger.unsynced;
+            (unsynced.written_bytes() >= COMMITTED_BYTES, unsynced.bytes() > UNSYNCED_BYTES_MAX)
         };
-        if is_too_much { self.commit_beyond(UNSYNCED_BYTES_MAX) } else { Ok(()) }
+        if is_too_much {
+            self.commit_beyond(UNSYNCED_BYTES_MAX)?;
+        }
+        Ok(is_urgent && !is_too_much)
     }
 
     /// The open file in the making, as short as it may be: for one that is written in one go.
