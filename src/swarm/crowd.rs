@@ -168,6 +168,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_after_all_before_has_faded_fades_from_then_on() {
+        let (mut crowd, away) = (Crowd::default(), ip("203.0.113.1"));
+        let late = Moment::START.after(HALF_LIFE * 30 - Duration::from_secs(1));
+        crowd.gave(away, 100, 0, Moment::START);
+        crowd.gave(away, 100, 0, late);
+        assert_eq!(crowd.given(away, late.after(Duration::from_secs(2))), 300);
+    }
+
+    #[test]
     fn only_so_many_addresses_are_remembered() {
         let mut crowd = Crowd::default();
         let far = |n: u32| IpAddr::V4(Ipv4Addr::from_bits(0x0b00_0000 + n));
