@@ -28,44 +28,36 @@ impl Swarm {
     pub(super) fn scales(&self, turn_bytes: u64, now: Moment) -> Scales {
         let worth = self.worth();
         let some_sleep = self.sessions.values().any(|session| session.slumber.is_asleep(now));
-        let hosts = self.hosts(now);
-        let mean = if worth == Worth::Lacks { self.mean_given_bytes(&hosts, now) } else { 0 };
+        let piece_bytes = self.piece_bytes();
+        let hosts = self.hosts(piece_bytes, now);
+        let mean = if worth == Worth::Lacks { self.mean_given_bytes(&hosts, piece_bytes, now) } else { 0 };
         let part_bytes = mean + mean / PART_OVER_MEAN + turn_bytes;
         let untold_bytes = mean / PART_OVER_MEAN + UNTOLD_TURNS * turn_bytes;
         let traded = worth == Worth::Lacks
             && self.sessions.values().any(|session| session.pipe.down.total_bytes() > 0);
-        Scales {
-            worth,
-            piece_bytes: self.piece_bytes(),
-            turn_bytes,
-            part_bytes,
-            untold_bytes,
-            traded,
-            some_sleep,
-            hosts,
-        }
+        Scales { worth, piece_bytes, turn_bytes, part_bytes, untold_bytes, traded, some_sleep, hosts }
     }
 
     /// What passed between us and each public address, with what links that are gone were given.
-    fn hosts(&self, now: Moment) -> BTreeMap<IpAddr, Balance> {
+    fn hosts(&self, piece_bytes: u64, now: Moment) -> BTreeMap<IpAddr, Balance> {
         let mut hosts = BTreeMap::new();
         for session in self.sessions.values() {
             let Some(host) = session.host else { continue };
-            let before = || Balance { given_bytes: self.crowd.given(host, now), ..Balance::default() };
+            let before = || Balance { gone_bytes: self.crowd.given(host, now), ..Balance::default() };
             let balance: &mut Balance = hosts.entry(host).or_insert_with(before);
-            *balance = balance.with(session);
+            *balance = balance.with(session, piece_bytes);
         }
         hosts
     }
 
     /// The mean of those who want something and ask for it. However many a public address sends, they count as one.
-    fn mean_given_bytes(&self, hosts: &BTreeMap<IpAddr, Balance>, now: Moment) -> u64 {
+    fn mean_given_bytes(&self, hosts: &BTreeMap<IpAddr, Balance>, piece_bytes: u64, now: Moment) -> u64 {
         let those = self.sessions.values().filter(|session| !session.is_guest && session.it_wants);
         let those = those.filter(|session| !session.slumber.is_asleep(now));
         let mut counted = BTreeSet::new();
         let those = those.filter(|session| session.host.is_none_or(|host| counted.insert(host)));
         let (count, sum) = those.fold((0, 0_u64), |(count, sum), session| {
-            (count + 1, sum.saturating_add(Balance::of(session, hosts).given_bytes))
+            (count + 1, sum.saturating_add(Balance::of(session, hosts, piece_bytes).given_bytes()))
         });
         sum.checked_div(count).unwrap_or(0)
     }
@@ -73,14 +65,16 @@ impl Swarm {
     /// A peer as the choker sees it. What it says to hold counts, and at least what it was given: nobody is served for ever
     /// for saying nothing.
     pub(super) fn standing(&self, link: LinkId, session: &Session, scales: &Scales, now: Moment) -> Standing {
-        let Balance { given_bytes, gave_bytes, said } = Balance::of(session, &scales.hosts);
+        let balance = Balance::of(session, &scales.hosts, scales.piece_bytes);
+        let given_bytes = balance.given_bytes();
         let own_bytes = session.up.total_bytes();
         // Not what neighbours were given who are still there: of those at one address, too, who is behind comes first.
         let given = own_bytes.saturating_add(self.crowd.given(session.remote.address.ip(), now));
         let given = given.checked_div(scales.piece_bytes).and_then(|given| u32::try_from(given).ok());
         let pieces = said_by(session).max(given.unwrap_or(0));
-        let hides = given_bytes > said.saturating_mul(scales.piece_bytes).saturating_add(scales.untold_bytes);
-        let is_unpaid = given_bytes > scales.turn_bytes.saturating_add(gave_bytes.saturating_mul(REPAID));
+        let hides = balance.hidden_bytes() > scales.untold_bytes;
+        let repaid_bytes = balance.gave_bytes.saturating_mul(REPAID);
+        let is_unpaid = given_bytes > scales.turn_bytes.saturating_add(repaid_bytes);
         let is_asleep = session.slumber.is_asleep(now);
         let is_sated = match scales.worth {
             Worth::Gave => is_unpaid,
@@ -157,25 +151,46 @@ pub(super) struct Scales {
 /// What passed between us and somebody, since the beginning.
 #[derive(Clone, Copy, Debug, Default)]
 struct Balance {
-    given_bytes: u64,
+    /// What links that are gone were given, as it counts now.
+    gone_bytes: u64,
+    /// What those that are there were given.
+    here_bytes: u64,
     gave_bytes: u64,
-    /// Pieces that it says to hold.
-    said: u64,
+    /// What they were given beyond what they say to hold, each for itself.
+    untold_bytes: u64,
+    /// What they say to hold beyond what they were given.
+    beyond_bytes: u64,
 }
 
 impl Balance {
     /// Of a peer with all others of its public address, since ids cost nothing.
-    fn of(session: &Session, hosts: &BTreeMap<IpAddr, Balance>) -> Balance {
+    fn of(session: &Session, hosts: &BTreeMap<IpAddr, Balance>, piece_bytes: u64) -> Balance {
         let together = session.host.and_then(|host| hosts.get(&host));
-        together.copied().unwrap_or_else(|| Balance::default().with(session))
+        together.copied().unwrap_or_else(|| Balance::default().with(session, piece_bytes))
     }
 
-    fn with(self, session: &Session) -> Balance {
+    fn with(self, session: &Session, piece_bytes: u64) -> Balance {
+        let given_bytes = session.up.total_bytes();
+        let said_bytes = u64::from(said_by(session)).saturating_mul(piece_bytes);
+        let untold_bytes = given_bytes.saturating_sub(said_bytes);
+        let beyond_bytes = said_bytes.saturating_sub(given_bytes);
         Balance {
-            given_bytes: self.given_bytes.saturating_add(session.up.total_bytes()),
+            gone_bytes: self.gone_bytes,
+            here_bytes: self.here_bytes.saturating_add(given_bytes),
             gave_bytes: self.gave_bytes.saturating_add(session.pipe.down.total_bytes()),
-            said: self.said + u64::from(said_by(session)),
+            untold_bytes: self.untold_bytes.saturating_add(untold_bytes),
+            beyond_bytes: self.beyond_bytes.saturating_add(beyond_bytes),
         }
+    }
+
+    fn given_bytes(&self) -> u64 {
+        self.here_bytes.saturating_add(self.gone_bytes)
+    }
+
+    /// What they do not say to hold of what they were given. What one says to hold beyond may be what those that are gone
+    /// were given, and tells nothing of its neighbour.
+    fn hidden_bytes(&self) -> u64 {
+        self.untold_bytes.saturating_add(self.gone_bytes.saturating_sub(self.beyond_bytes))
     }
 }
 

@@ -53,7 +53,16 @@ fn a_seed_of_whom_a_piece_is_lost_serves_no_more_than_who_trades_from_then_on() 
 /// Serves everyone that a seed chooses of twelve guests, seen at these addresses, so many pieces each, of which guest `hider`
 /// tells nothing and the others all but one. Gives who is choked for those who wait.
 fn choked_after(pieces: u32, address: impl Fn(u8) -> [u8; 4], hider: Option<usize>) -> Vec<bool> {
-    let mut stage = Stage::seed();
+    choked_by(Stage::seed(), pieces, address, hider)
+}
+
+/// The same, of somebody who serves already.
+fn choked_by(
+    mut stage: Stage,
+    pieces: u32,
+    address: impl Fn(u8) -> [u8; 4],
+    hider: Option<usize>,
+) -> Vec<bool> {
     let guests: Vec<LinkId> = (1..=12)
         .map(|n| {
             let (link, _) = stage.connected(address(n), None);
@@ -83,6 +92,18 @@ fn who_does_not_tell_of_what_it_was_given_makes_room_for_who_waits() {
     for hider in 0..8 {
         let choked = choked_after(PIECES, |n| [10, 0, 0, n], Some(hider));
         assert!(choked[hider], "{hider}");
+    }
+}
+
+#[test]
+fn what_a_neighbour_says_to_have_does_not_tell_of_what_another_was_given() {
+    let address = |n: u8| [20 + n, 1, 1, 1];
+    for hider in 0..8 {
+        let mut stage = Stage::seed();
+        let (neighbour, _) = stage.connected(address(u8::try_from(hider + 1).expect("small")), None);
+        stage.says(neighbour, stage.register(99, 5001));
+        stage.says(neighbour, stock_of(0, PIECES - 1));
+        assert!(choked_by(stage, PIECES, address, Some(hider))[hider], "{hider}");
     }
 }
 
