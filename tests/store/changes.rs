@@ -238,6 +238,27 @@ fn a_file_in_the_making_that_is_cut_short_or_taken_away_is_fetched_again_and_nev
 }
 
 #[test]
+fn however_many_files_of_a_group_are_taken_away_all_are_told_at_once_and_the_others_moved() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let world = world(&names.map(|name| (name, 10_000)));
+    let shared = share(&world.there);
+    let (store, _) = open(&plan(&world.here), &shared);
+    let pieces: Vec<_> = store.wanted().iter().collect();
+    let copy = |piece: &PieceIndex| copy_piece(&shared.store, &store, *piece);
+    pieces[..5].iter().for_each(copy);
+    for taken in [0, 2, 4] {
+        fs::remove_file(partial(&world.here, &shared, taken)).expect("it is in the making");
+    }
+    assert!(store.flush().is_err());
+    let told = store.take_lost();
+    assert_eq!(told, [pieces[0], pieces[2], pieces[4]]);
+    assert!(["b", "d"].iter().all(|name| world.here.join("tree").join(name).exists()));
+    told.iter().chain(&pieces[5..]).for_each(copy);
+    assert!(store.is_finished());
+    assert!(listing(&world.here.join("tree")) == listing(&world.there));
+}
+
+#[test]
 fn a_piece_written_before_its_file_was_cut_short_and_counted_after_is_fetched_again_too() {
     let world = world(&[("a", 4 * PIECE_BYTES as usize)]);
     let shared = share(&world.there);

@@ -138,16 +138,20 @@ impl Store {
                 .collect()
         };
         if files.len() > SYNCED_SINGLY_MAX && SYNCS_IN_ONE_GO {
-            let room = &self.download().room;
-            let everything = || sync_file_system(&room.partial().open(".")?.into_std());
-            let synced = room.gate().pass(Change::SyncAll, everything);
-            return synced.map_err(|error| {
-                self.lose_unsynced(&self.metainfo.geometry().files().collect::<Vec<_>>(), pieces);
-                room.failed("cannot sync", "", error)
-            });
+            return self.sync_all(pieces);
         }
-        let outcomes: Vec<_> = files.into_iter().map(|file| self.sync_one(file, pieces)).collect();
-        outcomes.into_iter().collect() // all are tried, and the first error is told
+        files.into_iter().map(|file| self.sync_one(file, pieces)).fold(Ok(()), Result::and)
+    }
+
+    /// Syncs all that was written, or else loses it and those of `taken`: nobody says whose bytes it were.
+    pub(super) fn sync_all(&self, taken: &[PieceIndex]) -> Result<(), StoreError> {
+        let room = &self.download().room;
+        let everything = || sync_file_system(&room.partial().open(".")?.into_std());
+        room.gate().pass(Change::SyncAll, everything).map_err(|error| {
+            let files: Vec<FileIndex> = self.metainfo.geometry().files().collect();
+            self.lose_unsynced(&files, taken);
+            room.failed("cannot sync", "", error)
+        })
     }
 
     fn sync_one(&self, file: FileIndex, pieces: &[PieceIndex]) -> Result<(), StoreError> {

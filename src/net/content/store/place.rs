@@ -34,7 +34,8 @@ impl Store {
                 Some(fault) => _ = spoiled.get_or_insert(fault),
             }
         }
-        right.chunks(GROUP_FILES_MAX).try_for_each(|group| self.move_group(group))?;
+        let groups = right.chunks(GROUP_FILES_MAX).map(|group| self.move_group(group));
+        groups.fold(Ok(()), Result::and)?;
         let is_last = {
             let ledger = self.ledger();
             ledger.is_all_moved() && !ledger.is_finished()
@@ -72,42 +73,27 @@ impl Store {
     }
 
     fn move_group(&self, group: &[FileIndex]) -> Result<(), StoreError> {
-        {
+        let (mut sealed, outcome) = {
             // A failed sync is told to one caller only: it must be the one that knows whose bytes are lost.
             let _alone = lock(&self.download().journal);
-            if let Err(error) = self.seal_group(group) {
-                // Of files that are synced in one go nobody says whose bytes it were.
-                let files: Vec<FileIndex> = match group.len() {
-                    1 => group.to_vec(),
-                    _ => self.metainfo.geometry().files().collect(),
-                };
-                self.lose_unsynced(&files, &[]);
-                return Err(error);
+            let sealed = try_each(group, |file| self.seal(file, group.len() == 1));
+            if group.len() > 1 && SYNCS_IN_ONE_GO {
+                self.ledger().unsynced.begin_sync();
+                let synced = self.sync_all(&[]);
+                self.ledger().unsynced.end_sync();
+                synced?;
             }
-        }
+            sealed
+        };
         // A move that is lost with the power leaves the file, synced, in the room: it is moved again. So the folders
         // are synced but once, in the end.
-        let mut group = group.to_vec();
-        group.sort_unstable(); // in the order of the tree, so that a folder is opened once for most of its files
+        sealed.sort_unstable(); // in the order of the tree, so that a folder is opened once for most of its files
         let mut folder = None;
-        group.into_iter().try_for_each(|file| self.move_file(file, &mut folder))
+        let (_, moved) = try_each(&sealed, |file| self.move_file(file, &mut folder));
+        outcome.and(moved)
     }
 
-    fn seal_group(&self, group: &[FileIndex]) -> Result<(), StoreError> {
-        group.iter().try_for_each(|file| self.seal(*file, group.len() == 1))?;
-        if group.len() > 1 && SYNCS_IN_ONE_GO {
-            let room = &self.download().room;
-            // The handle of a folder may be good for paths only; that of a file is good for syncing.
-            let any = self.making(group[0])?;
-            self.ledger().unsynced.begin_sync();
-            let synced = room.gate().pass(Change::SyncAll, || sync_file_system(&any.file));
-            self.ledger().unsynced.end_sync();
-            synced.map_err(|error| room.failed_file("cannot sync", group[0], error))?;
-        }
-        Ok(())
-    }
-
-    /// Sees that the file is there, as executable as it should be and, if it is `alone`, on the disk.
+    /// Sees that the file is there, as executable as it should be and, if it is `alone`, on the disk, or else lost.
     fn seal(&self, file: FileIndex, alone: bool) -> Result<(), StoreError> {
         let entry = self.metainfo.file(file);
         let room = &self.download().room;
@@ -116,19 +102,23 @@ impl Store {
         }
         let handle = self.making(file)?;
         let (path, gate) = (room.within_partial(file), room.gate());
-        let seal = || -> io::Result<()> {
+        let permit = || -> io::Result<()> {
             if entry.executable {
                 let mode = handle.file.metadata()?.permissions().mode();
                 // Whoever may read it may execute it.
                 let permissions = Permissions::from_mode(mode | (mode & 0o444) >> 2);
                 gate.pass(Change::Permit(&path), || handle.file.set_permissions(permissions))?;
             }
-            if !alone && SYNCS_IN_ONE_GO {
-                return Ok(());
-            }
-            gate.pass(Change::Sync(&path), || handle.file.sync_all())
+            Ok(())
         };
-        seal().map_err(|error| room.failed_file("cannot sync", file, error))
+        permit().map_err(|error| room.failed_file("cannot make executable", file, error))?;
+        if !alone && SYNCS_IN_ONE_GO {
+            return Ok(());
+        }
+        gate.pass(Change::Sync(&path), || handle.file.sync_all()).map_err(|error| {
+            self.lose_unsynced(&[file], &[]);
+            room.failed_file("cannot sync", file, error)
+        })
     }
 
     /// Moves `file` into its place; `folder` is the one that the file before went to.
@@ -192,9 +182,9 @@ impl Store {
     /// Makes every move last.
     fn sync_folders(&self) -> Result<(), StoreError> {
         if !self.metainfo.is_single_file() && SYNCS_IN_ONE_GO {
-            let everything = || sync_file_system(&self.base.dir().open(".")?.into_std());
             let path = self.base.shown(Path::new(""));
             let failed = |error| StoreError::Io { doing: "cannot sync the folder", path, error };
+            let everything = || sync_file_system(&self.base.dir().open(".")?.into_std());
             return self.base.gate().pass(Change::SyncAll, everything).map_err(failed);
         }
         let mut folders = BTreeSet::new();
@@ -237,6 +227,22 @@ pub(super) fn sync_file_system(any: &File) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn sync_file_system(any: &File) -> io::Result<()> {
     any.sync_all()
+}
+
+/// Does what can be done: the files that it did not fail with, and the first error.
+fn try_each(
+    files: &[FileIndex],
+    mut act: impl FnMut(FileIndex) -> Result<(), StoreError>,
+) -> (Vec<FileIndex>, Result<(), StoreError>) {
+    let mut outcome = Ok(());
+    let mut is_done = |file: &FileIndex| {
+        let done = act(*file);
+        let is_done = done.is_ok();
+        outcome = std::mem::replace(&mut outcome, Ok(())).and(done);
+        is_done
+    };
+    let done = files.iter().copied().filter(|file| is_done(file)).collect();
+    (done, outcome)
 }
 
 /// Renames; an error of kind `AlreadyExists` if something is there and `force` is not given.
