@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::journal::{JOURNAL, Journal, Told, Whereabouts};
 use super::ledger::{News, Place};
-use super::place::{SYNCS_IN_ONE_GO, sync_file_system};
+use super::room::SYNCS_IN_ONE_GO;
 use super::{Change, Store, StoreError};
 use crate::content::{FileIndex, PieceIndex, PieceSet};
 use crate::net::content::beneath::Standing;
@@ -146,8 +146,7 @@ impl Store {
     /// Syncs all that was written, or else loses it and those of `taken`: nobody says whose bytes it were.
     pub(super) fn sync_all(&self, taken: &[PieceIndex]) -> Result<(), StoreError> {
         let room = &self.download().room;
-        let everything = || sync_file_system(&room.partial().open(".")?.into_std());
-        room.gate().pass(Change::SyncAll, everything).map_err(|error| {
+        room.sync_everything().map_err(|error| {
             let files: Vec<FileIndex> = self.metainfo.geometry().files().collect();
             self.lose_unsynced(&files, taken);
             room.failed("cannot sync", "", error)

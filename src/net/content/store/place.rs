@@ -1,7 +1,7 @@
 //! Moves whole files into their final place: synced first, small ones in groups, nobody's file overwritten.
 
 use std::collections::BTreeSet;
-use std::fs::{File, Permissions};
+use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use cap_std::fs::Dir;
 
 use super::commit::lock;
 use super::ledger::{GROUP_FILES_MAX, Place};
+use super::room::SYNCS_IN_ONE_GO;
 use super::{Change, Loss, ReadFault, Store, StoreError, room};
 use crate::content::FileIndex;
 use crate::net::content::beneath::{Standing, local, stands};
@@ -184,8 +185,7 @@ impl Store {
         if !self.metainfo.is_single_file() && SYNCS_IN_ONE_GO {
             let path = self.base.shown(Path::new(""));
             let failed = |error| StoreError::Io { doing: "cannot sync the folder", path, error };
-            let everything = || sync_file_system(&self.base.dir().open(".")?.into_std());
-            return self.base.gate().pass(Change::SyncAll, everything).map_err(failed);
+            return self.download().room.sync_everything().map_err(failed);
         }
         let mut folders = BTreeSet::new();
         for file in self.metainfo.geometry().files().filter(|file| self.ledger().is_selected(*file)) {
@@ -214,19 +214,6 @@ impl Store {
         let is_made = self.download().room.look(file)?.is_some();
         Ok(is_made && matches!(self.base.look(&self.below_base(file)), Ok(Standing::Nothing)))
     }
-}
-
-/// Whether one call syncs a group of files, however many.
-pub(super) const SYNCS_IN_ONE_GO: bool = cfg!(target_os = "linux");
-
-#[cfg(target_os = "linux")]
-pub(super) fn sync_file_system(any: &File) -> io::Result<()> {
-    Ok(rustix::fs::syncfs(any)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn sync_file_system(any: &File) -> io::Result<()> {
-    any.sync_all()
 }
 
 /// Does what can be done: the files that it did not fail with, and the first error.

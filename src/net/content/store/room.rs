@@ -39,6 +39,9 @@ pub(super) struct Room {
     path: PathBuf,
     dir: Dir,
     partial: Dir,
+    /// `partial`, opened before anything was written in this life: a write that fails is told to every handle that was open
+    /// then, but to one that is opened later only if nobody heard of it (the kernel's `errseq`).
+    before: File,
     /// Locked; the system unlocks it when it is closed, however the process ends.
     _lock: File,
     /// Whether to leave the room as it is at the end, to go on from.
@@ -83,13 +86,25 @@ impl Room {
             let dir = target.make_folder(&below)?;
             let Some(lock) = locked(&dir, target.path(), failed)? else { continue };
             let partial = target.make_folder(&below.join(PARTIAL))?;
+            let before = partial.open(".").map_err(failed)?.into_std();
             // Also of a room that was there: who made it may not have come so far.
             below.ancestors().try_for_each(|folder| target.sync_folder(folder))?;
             let gate = target.gate().clone();
             let target = target.dir().try_clone().map_err(failed)?;
             // The names in a room that was there may not have been synced either.
             let (stay, has_new_names) = (AtomicBool::new(!is_new), AtomicBool::new(!is_new));
-            return Ok(Room { target, below, path, dir, partial, _lock: lock, stay, has_new_names, gate });
+            return Ok(Room {
+                target,
+                below,
+                path,
+                dir,
+                partial,
+                before,
+                _lock: lock,
+                stay,
+                has_new_names,
+                gate,
+            });
         }
         Err(StoreError::Locked { pid: "?".to_owned(), dir: target.shown(Path::new("")) })
     }
@@ -172,13 +187,18 @@ impl Room {
         synced.map_err(|error| self.failed_file("cannot sync", file, error))
     }
 
+    /// Makes everything last that was written on the file system of the room; see [`SYNCS_IN_ONE_GO`].
+    pub(super) fn sync_everything(&self) -> io::Result<()> {
+        self.gate.pass(Change::SyncAll, || sync_file_system(&self.before))
+    }
+
     /// Makes the names of the files in the making last, where any is new.
     pub(super) fn sync_names(&self) -> io::Result<()> {
         if !self.has_new_names.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
         let partial = self.below.join(PARTIAL);
-        let synced = self.gate.pass(Change::SyncFolder(&partial), || self.partial.open(".")?.sync_all());
+        let synced = self.gate.pass(Change::SyncFolder(&partial), || self.before.sync_all());
         synced.inspect_err(|_| self.has_new_names.store(true, Ordering::Release))
     }
 
@@ -329,6 +349,19 @@ impl Drop for Room {
             folder(Path::new(ROOM), &|| self.target.remove_dir(ROOM));
         }
     }
+}
+
+/// Whether one call syncs a group of files, however many.
+pub(super) const SYNCS_IN_ONE_GO: bool = cfg!(target_os = "linux");
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(any: &File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(any)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(any: &File) -> io::Result<()> {
+    any.sync_all()
 }
 
 /// The lock of the room at `dir`, with our number in it; none if its file was taken away in the same moment.
