@@ -96,6 +96,28 @@ fn who_does_not_tell_of_what_it_was_given_makes_room_for_who_waits() {
 }
 
 #[test]
+fn who_takes_and_gives_nothing_back_makes_room_for_who_waits() {
+    let mut stage = Stage::leecher();
+    let (giver, out) = stage.server(1);
+    let piece = asked(&out, giver)[0];
+    stage.delivers(giver, piece, truth(piece));
+    let guests: Vec<LinkId> = (2..=20).map(|n| stage.guest(n)).collect();
+    let mut is_served =
+        |link: &LinkId| said(&stage.says(*link, Message::Interested), *link).contains(&&Message::Unchoke);
+    let served: Vec<LinkId> = guests.into_iter().filter(|link| is_served(link)).collect();
+    assert_eq!(served.len(), 5);
+    for link in served.iter().copied() {
+        for _ in 0..3 {
+            stage.says(link, request(piece)); // a turn is two
+            let block = stage.block(piece);
+            stage.happens(Event::Served { link, block, sent: true });
+        }
+    }
+    let out = stage.pass(Duration::from_secs(1));
+    assert!(served.iter().all(|link| said(&out, *link).contains(&&Message::Choke)));
+}
+
+#[test]
 fn what_a_neighbour_says_to_have_does_not_tell_of_what_another_was_given() {
     let address = |n: u8| [20 + n, 1, 1, 1];
     for hider in 0..8 {
