@@ -31,11 +31,9 @@ impl Swarm {
         let piece_bytes = self.piece_bytes();
         let hosts = self.hosts(piece_bytes, now);
         let mean = if worth == Worth::Lacks { self.mean_given_bytes(&hosts, piece_bytes, now) } else { 0 };
-        let part_bytes = mean + mean / PART_OVER_MEAN + turn_bytes;
-        let untold_bytes = mean / PART_OVER_MEAN + UNTOLD_TURNS * turn_bytes;
-        let traded = worth == Worth::Lacks
-            && self.sessions.values().any(|session| session.pipe.down.total_bytes() > 0);
-        Scales { worth, piece_bytes, turn_bytes, part_bytes, untold_bytes, traded, some_sleep, hosts }
+        let traded = self.sessions.values().any(|session| session.pipe.down.total_bytes() > 0);
+        let measure = Measure::new(worth, mean, turn_bytes, traded, some_sleep);
+        Scales { measure, piece_bytes, hosts }
     }
 
     /// What passed between us and each public address, with what links that are gone were given.
@@ -72,30 +70,25 @@ impl Swarm {
         let given = own_bytes.saturating_add(self.crowd.given(session.remote.address.ip(), now));
         let given = given.checked_div(scales.piece_bytes).and_then(|given| u32::try_from(given).ok());
         let pieces = said_by(session).max(given.unwrap_or(0));
-        let hides = balance.hidden_bytes() > scales.untold_bytes;
-        let repaid_bytes = balance.gave_bytes.saturating_mul(REPAID);
-        let is_unpaid = given_bytes > scales.turn_bytes.saturating_add(repaid_bytes);
-        let is_asleep = session.slumber.is_asleep(now);
-        let is_sated = match scales.worth {
-            Worth::Gave => is_unpaid,
-            Worth::Lacks => {
-                is_asleep || hides || given_bytes > scales.part_bytes || (scales.traded && is_unpaid)
-            }
-            Worth::Same => is_asleep,
+        let deeds = Deeds {
+            given_bytes,
+            gave_bytes: balance.gave_bytes,
+            hidden_bytes: balance.hidden_bytes(),
+            recent_bytes: session.pipe.down.recent_bytes(now),
+            pieces,
+            has_asked: session.slumber.has_asked(),
+            is_asleep: session.slumber.is_asleep(now),
         };
-        let merit = match scales.worth {
-            Worth::Gave => i64::try_from(session.pipe.down.recent_bytes(now)).unwrap_or(i64::MAX),
-            Worth::Lacks if is_asleep => i64::MIN,
-            Worth::Lacks if is_sated => {
-                let given = i64::try_from(given_bytes / 4).unwrap_or(i64::MAX / 2);
-                -i64::from(u32::MAX) - given - i64::from(pieces)
-            }
-            Worth::Lacks if scales.some_sleep && !session.slumber.has_asked() => UNTRIED,
-            Worth::Lacks => -i64::from(pieces),
-            Worth::Same => 0,
-        };
-        let (interested, network) = (session.it_wants, session.network);
-        Standing { link, interested, merit, given_bytes: own_bytes, pieces, is_sated, is_asleep, network }
+        Standing {
+            link,
+            interested: session.it_wants,
+            merit: scales.measure.merit(&deeds),
+            given_bytes: own_bytes,
+            pieces,
+            is_sated: scales.measure.is_sated(&deeds),
+            is_asleep: deeds.is_asleep,
+            network: session.network,
+        }
     }
 
     fn worth(&self) -> Worth {
@@ -131,10 +124,16 @@ enum Worth {
     Same,
 }
 
-/// By what peers are measured.
+/// By what peers are measured, and what is known of their addresses.
 pub(super) struct Scales {
-    worth: Worth,
+    measure: Measure,
     piece_bytes: u64,
+    hosts: BTreeMap<IpAddr, Balance>,
+}
+
+/// By what peers are measured.
+struct Measure {
+    worth: Worth,
     /// Of an optimistic turn.
     turn_bytes: u64,
     /// What a seed gives to one.
@@ -145,7 +144,59 @@ pub(super) struct Scales {
     traded: bool,
     /// Some are served and ask for nothing: who ever asked comes before who never did.
     some_sleep: bool,
-    hosts: BTreeMap<IpAddr, Balance>,
+}
+
+/// What a peer did, with all others of its public address, and how it stands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Deeds {
+    given_bytes: u64,
+    gave_bytes: u64,
+    hidden_bytes: u64,
+    /// What it gave lately, this one alone.
+    recent_bytes: u64,
+    pieces: u32,
+    has_asked: bool,
+    is_asleep: bool,
+}
+
+impl Measure {
+    /// Of those who want something, and were given so much in the mean.
+    fn new(worth: Worth, mean_bytes: u64, turn_bytes: u64, traded: bool, some_sleep: bool) -> Measure {
+        let part_bytes = mean_bytes + mean_bytes / PART_OVER_MEAN + turn_bytes;
+        let untold_bytes = mean_bytes / PART_OVER_MEAN + UNTOLD_TURNS * turn_bytes;
+        Measure { worth, turn_bytes, part_bytes, untold_bytes, traded, some_sleep }
+    }
+
+    /// Whether it had its part: it comes after who had not.
+    fn is_sated(&self, deeds: &Deeds) -> bool {
+        let repaid_bytes = deeds.gave_bytes.saturating_mul(REPAID);
+        let is_unpaid = deeds.given_bytes > repaid_bytes.saturating_add(self.turn_bytes);
+        match self.worth {
+            Worth::Gave => is_unpaid,
+            Worth::Lacks => {
+                deeds.is_asleep
+                    || deeds.hidden_bytes > self.untold_bytes
+                    || deeds.given_bytes > self.part_bytes
+                    || (self.traded && is_unpaid)
+            }
+            Worth::Same => deeds.is_asleep,
+        }
+    }
+
+    /// The more, the sooner it is served.
+    fn merit(&self, deeds: &Deeds) -> i64 {
+        match self.worth {
+            Worth::Gave => i64::try_from(deeds.recent_bytes).unwrap_or(i64::MAX),
+            Worth::Lacks if deeds.is_asleep => i64::MIN,
+            Worth::Lacks if self.is_sated(deeds) => {
+                let given = i64::try_from(deeds.given_bytes / 4).unwrap_or(i64::MAX / 2);
+                -i64::from(u32::MAX) - given - i64::from(deeds.pieces)
+            }
+            Worth::Lacks if self.some_sleep && !deeds.has_asked => UNTRIED,
+            Worth::Lacks => -i64::from(deeds.pieces),
+            Worth::Same => 0,
+        }
+    }
 }
 
 /// What passed between us and somebody, since the beginning.
@@ -198,3 +249,6 @@ impl Balance {
 fn said_by(session: &Session) -> u32 {
     session.stock.known().map_or(0, |stock| stock.count())
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,16 @@ fn a_seed_serves_eight_and_one_by_chance() {
 }
 
 #[test]
+fn a_seed_whose_peers_are_one_team_serves_32_and_one_by_chance() {
+    let mut stage = Stage::seed();
+    let (link, _) = stage.connected([10, 0, 1, 1], None);
+    let (id, share, goal) = (PeerId([200; 20]), stage.share(), Some(Goal::LastPeer));
+    let tracker = Message::Register { id, share, port: 1, agent: String::new(), role: Role::Tracker, goal };
+    stage.says(link, tracker);
+    assert_eq!(served_of(&mut stage, 1..=50), 33);
+}
+
+#[test]
 fn who_still_lacks_something_serves_four_and_one_by_chance() {
     let mut stage = Stage::leecher();
     let (giver, out) = stage.server(1);
