@@ -259,6 +259,25 @@ fn however_many_files_of_a_group_are_taken_away_all_are_told_at_once_and_the_oth
 }
 
 #[test]
+fn an_empty_file_that_is_taken_away_while_its_place_is_taken_is_made_again() {
+    let world = world(&[("a", 10_000), ("b", 10_000), ("e", 0)]);
+    let shared = share(&world.there);
+    let (store, _) = open(&plan(&world.here), &shared);
+    let pieces: Vec<_> = store.wanted().iter().collect();
+    copy_piece(&shared.store, &store, pieces[0]);
+    let place = world.here.join("tree").join("e");
+    fs::create_dir_all(&place).expect("a folder of somebody else's");
+    assert!(store.flush().is_err());
+    fs::remove_dir(&place).expect("it is empty");
+    fs::remove_file(partial(&world.here, &shared, 2)).expect("it is in the making");
+    assert!(store.move_into_place(&store.left_behind(), UNWATCHED).is_err(), "it is gone");
+    store.move_into_place(&store.left_behind(), UNWATCHED).expect("it is made again");
+    copy_piece(&shared.store, &store, pieces[1]);
+    assert!(store.is_finished());
+    assert!(listing(&world.here.join("tree")) == listing(&world.there));
+}
+
+#[test]
 fn a_piece_written_before_its_file_was_cut_short_and_counted_after_is_fetched_again_too() {
     let world = world(&[("a", 4 * PIECE_BYTES as usize)]);
     let shared = share(&world.there);

@@ -245,11 +245,14 @@ impl Ledger {
         self.begun[file.index()]
     }
 
-    /// Forgets all of a file in the making that somebody cut short, half-done pieces too.
+    /// Forgets all of a file in the making that somebody cut short, half-done pieces too. An empty one is as complete as before.
     pub(super) fn lose_cut(&mut self, metainfo: &Metainfo, file: FileIndex) {
-        self.lose(metainfo, file, Place::Making);
         self.begun[file.index()] = false;
-        self.begin_again(metainfo.geometry().pieces_of(file).collect());
+        let pieces: Vec<PieceIndex> = metainfo.geometry().pieces_of(file).collect();
+        if !pieces.is_empty() {
+            self.lose(metainfo, file, Place::Making);
+            self.begin_again(pieces);
+        }
     }
 
     /// Forgets all of files in the making that the journal does not vouch for, half-done pieces too: those that `taken` was to
