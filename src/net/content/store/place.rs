@@ -94,7 +94,7 @@ impl Store {
         outcome.and(moved)
     }
 
-    /// Sees that the file is there, as executable as it should be and, if it is `alone`, on the disk, or else lost.
+    /// Makes the file executable if it should be, and there if it is empty. If it is `alone` it is synced, or else lost.
     fn seal(&self, file: FileIndex, alone: bool) -> Result<(), StoreError> {
         let entry = self.metainfo.file(file);
         let room = &self.download().room;
@@ -183,9 +183,9 @@ impl Store {
     /// Makes every move last.
     fn sync_folders(&self) -> Result<(), StoreError> {
         if !self.metainfo.is_single_file() && SYNCS_IN_ONE_GO {
-            let path = self.base.shown(Path::new(""));
-            let failed = |error| StoreError::Io { doing: "cannot sync the folder", path, error };
-            return self.download().room.sync_everything().map_err(failed);
+            // A commit may be under way of what was lost again meanwhile.
+            let _alone = lock(&self.download().journal);
+            return self.sync_all(&[]);
         }
         let mut folders = BTreeSet::new();
         for file in self.metainfo.geometry().files().filter(|file| self.ledger().is_selected(*file)) {
