@@ -64,14 +64,13 @@ impl Swarm {
     /// for saying nothing.
     pub(super) fn standing(&self, link: LinkId, session: &Session, scales: &Scales, now: Moment) -> Standing {
         let balance = Balance::of(session, &scales.hosts, scales.piece_bytes);
-        let given_bytes = balance.given_bytes();
         let own_bytes = session.up.total_bytes();
         // Not what neighbours were given who are still there: of those at one address, too, who is behind comes first.
         let given = own_bytes.saturating_add(self.crowd.given(session.remote.address.ip(), now));
         let given = given.checked_div(scales.piece_bytes).and_then(|given| u32::try_from(given).ok());
         let pieces = said_by(session).max(given.unwrap_or(0));
         let deeds = Deeds {
-            given_bytes,
+            given_bytes: balance.given_bytes(),
             gave_bytes: balance.gave_bytes,
             hidden_bytes: balance.hidden_bytes(),
             recent_bytes: session.pipe.down.recent_bytes(now),

@@ -225,7 +225,9 @@ fn try_each(
     let mut is_done = |file: &FileIndex| {
         let done = act(*file);
         let is_done = done.is_ok();
-        outcome = std::mem::replace(&mut outcome, Ok(())).and(done);
+        if outcome.is_ok() {
+            outcome = done;
+        }
         is_done
     };
     let done = files.iter().copied().filter(|file| is_done(file)).collect();
